@@ -1,0 +1,206 @@
+"""Stream LLM completions through supervised actors. See README.md; the public names are in `__all__`.
+
+Importing this is cheap: a name's module is loaded when the name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from greenroom.actors.future import Future
+    from greenroom.actors.handle import AsyncCursor, Cursor, Stream
+    from greenroom.config import load_config
+    from greenroom.messages.completion import Choice, Completion, Timings
+    from greenroom.messages.config import ProviderConfig, SystemConfig
+    from greenroom.messages.deltas import (
+        Delta,
+        RawDelta,
+        ReasoningDelta,
+        RefusalDelta,
+        StreamReset,
+        StreamSeam,
+        TextDelta,
+        ToolCallCompleted,
+        ToolCallDelta,
+        ToolCallStarted,
+        UsageDelta,
+        delta_from_json,
+        delta_json,
+    )
+    from greenroom.messages.failures import (
+        AdmissionRefused,
+        BudgetExceeded,
+        ConfigError,
+        ConnectionFailed,
+        ContentRefused,
+        ContextLengthExceeded,
+        CredentialRefused,
+        ErrorEvidence,
+        Failure,
+        GreenroomError,
+        InternalError,
+        InvalidInput,
+        ModelLoading,
+        ModelNotFound,
+        OutputLimitExceeded,
+        PermissionRefused,
+        ProtocolViolation,
+        ProviderOverloaded,
+        QuotaExceeded,
+        RateLimited,
+        RequestRejected,
+        ShutDown,
+        SlowConsumer,
+        StartedBeforeFork,
+        StreamCancelled,
+        StreamError,
+        StreamSystemDown,
+        StreamTimedOut,
+        SystemDown,
+        SystemStopped,
+        UnknownFailure,
+        WouldDeadlock,
+    )
+    from greenroom.messages.options import DEBUG, HIGH_THROUGHPUT, JSON_MODE, LOW_LATENCY, StreamingOptions
+    from greenroom.messages.parts import (
+        ImagePart,
+        ReasoningPart,
+        RefusalPart,
+        TextPart,
+        ToolCallPart,
+        ToolResultPart,
+    )
+    from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
+    from greenroom.messages.statistics import SystemStatistics
+    from greenroom.messages.usage import Usage
+    from greenroom.providers.registry import register_codec, register_profile
+    from greenroom.supervision.telemetry import StructlogSink
+    from greenroom.system import ActorSystem
+
+_HOMES = {
+    "actors.future": ("Future",),
+    "actors.handle": ("AsyncCursor", "Cursor", "Stream"),
+    "config": ("load_config",),
+    "messages.completion": ("Choice", "Completion", "Timings"),
+    "messages.config": ("ProviderConfig", "SystemConfig"),
+    "messages.deltas": (
+        "Delta", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam", "TextDelta",
+        "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta", "delta_from_json", "delta_json",
+    ),
+    "messages.failures": (
+        "AdmissionRefused", "BudgetExceeded", "ConfigError", "ConnectionFailed", "ContentRefused",
+        "ContextLengthExceeded", "CredentialRefused", "ErrorEvidence", "Failure", "GreenroomError",
+        "InternalError", "InvalidInput", "ModelLoading", "ModelNotFound", "OutputLimitExceeded",
+        "PermissionRefused", "ProtocolViolation", "ProviderOverloaded", "QuotaExceeded", "RateLimited",
+        "RequestRejected", "ShutDown", "SlowConsumer", "StartedBeforeFork", "StreamCancelled", "StreamError",
+        "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure", "WouldDeadlock",
+    ),
+    "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
+    "messages.parts": (
+        "ImagePart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
+    ),
+    "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
+    "messages.statistics": ("SystemStatistics",),
+    "messages.usage": ("Usage",),
+    "providers.registry": ("register_codec", "register_profile"),
+    "supervision.telemetry": ("StructlogSink",),
+    "system": ("ActorSystem",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'greenroom' has no attribute {name!r}")
+    value = getattr(import_module(f"greenroom.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF])
+
+
+__all__ = [
+    "DEBUG",
+    "HIGH_THROUGHPUT",
+    "JSON_MODE",
+    "LOW_LATENCY",
+    "ActorSystem",
+    "AdmissionRefused",
+    "AsyncCursor",
+    "BudgetExceeded",
+    "ChatRequest",
+    "Choice",
+    "Completion",
+    "ConfigError",
+    "ConnectionFailed",
+    "ContentRefused",
+    "ContextLengthExceeded",
+    "CredentialRefused",
+    "Cursor",
+    "Delta",
+    "ErrorEvidence",
+    "Failure",
+    "Future",
+    "GreenroomError",
+    "ImagePart",
+    "InternalError",
+    "InvalidInput",
+    "Message",
+    "ModelLoading",
+    "ModelNotFound",
+    "OutputLimitExceeded",
+    "PermissionRefused",
+    "ProtocolViolation",
+    "ProviderConfig",
+    "ProviderOverloaded",
+    "QuotaExceeded",
+    "RateLimited",
+    "RawDelta",
+    "ReasoningDelta",
+    "ReasoningPart",
+    "RefusalDelta",
+    "RefusalPart",
+    "RequestRejected",
+    "ResponseFormat",
+    "ShutDown",
+    "SlowConsumer",
+    "StartedBeforeFork",
+    "Stream",
+    "StreamCancelled",
+    "StreamError",
+    "StreamReset",
+    "StreamSeam",
+    "StreamSystemDown",
+    "StreamTimedOut",
+    "StreamingOptions",
+    "StructlogSink",
+    "SystemConfig",
+    "SystemDown",
+    "SystemStatistics",
+    "SystemStopped",
+    "TextDelta",
+    "TextPart",
+    "Timings",
+    "ToolCallCompleted",
+    "ToolCallDelta",
+    "ToolCallPart",
+    "ToolCallStarted",
+    "ToolChoice",
+    "ToolResultPart",
+    "ToolSpec",
+    "UnknownFailure",
+    "Usage",
+    "UsageDelta",
+    "WouldDeadlock",
+    "__version__",
+    "delta_from_json",
+    "delta_json",
+    "load_config",
+    "register_codec",
+    "register_profile",
+]

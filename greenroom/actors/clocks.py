@@ -1,0 +1,83 @@
+"""The clocks of one attempt, pure: when the next one is due, and which one has run out.
+
+A clock is judged by arrival stamps taken at the socket read, so a slow dispatcher never fails a stream whose
+bytes came in time. While the consumer makes us pause, the content clocks stand still and `max_pause_s` runs.
+"""
+
+from dataclasses import dataclass
+
+from greenroom.messages.options import StreamingOptions
+
+
+@dataclass(slots=True)
+class Clocks:
+    """One attempt's. All stamps are the injected clock's monotonic seconds."""
+
+    options: StreamingOptions
+    local: bool
+    waiting_since_s: float
+    """Request written, or the last content read."""
+    has_content: bool = False
+    has_progress: bool = False
+    paused_at_s: float | None = None
+    reads_at_pause: int = 0
+
+    def content(self, received_s: float) -> bool:
+        """True where another clock runs from now on: it may be due before the one that ran."""
+        self.waiting_since_s = received_s
+        same = self.has_content and not self.has_progress
+        self.has_content, self.has_progress = True, False
+        return not same
+
+    def progress(self) -> None:
+        """The model works without content: the longer clock counts until content comes."""
+        self.has_progress = True
+
+    def pause(self, now_s: float, reads: int) -> None:
+        self.paused_at_s, self.reads_at_pause = now_s, reads
+
+    def resume(self, now_s: float) -> float:
+        """Seconds paused; the content clock goes on where it stood."""
+        if self.paused_at_s is None:
+            return 0.0
+        paused_s = now_s - self.paused_at_s
+        self.waiting_since_s += paused_s
+        self.paused_at_s = None
+        return paused_s
+
+    def name(self) -> str:
+        """The option whose time is running."""
+        if self.paused_at_s is not None:
+            return "max_pause_s"
+        if self.has_progress:
+            return "max_silent_s"
+        if self.has_content:
+            return "content_gap_timeout_s"
+        return "local_first_content_timeout_s" if self.local else "first_content_timeout_s"
+
+    def due_s(self) -> float:
+        """When the running clock runs out."""
+        since_s = self.waiting_since_s if self.paused_at_s is None else self.paused_at_s
+        allowed_s: float = getattr(self.options, self.name())
+        return since_s + allowed_s
+
+    def reader_moved(self, now_s: float, reads: int) -> bool:
+        """While paused: True where the consumer has read since, however slowly; its time starts again."""
+        if self.paused_at_s is None or reads == self.reads_at_pause:
+            return False
+        self.waiting_since_s += now_s - self.paused_at_s
+        self.pause(now_s, reads)
+        return True
+
+
+def ran_out(name: str, options: StreamingOptions) -> str:
+    """What the user reads when this clock has run out."""
+    allowed_s: float = getattr(options, name)
+    said = {
+        "max_pause_s": "the consumer read nothing for {s} s while the buffer was full",
+        "max_silent_s": "the model worked for {s} s without content",
+        "content_gap_timeout_s": "no content for {s} s in the middle of the answer",
+        "first_content_timeout_s": "no content within {s} s of sending the request",
+        "local_first_content_timeout_s": "no content within {s} s of sending the request to a local server",
+    }
+    return f"{said[name].format(s=f'{allowed_s:g}')} ({name})"

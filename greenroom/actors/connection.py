@@ -1,0 +1,301 @@
+"""The actor of one provider endpoint: owns the pool, hands sockets over, and is not on the byte path.
+
+Mail: `Open` and `CancelOpen` (one of each an attempt), one report a connecting task, one `Freed` an exchange,
+one Down a holder: bounded by the live attempts. An attempt that waits for a free connection gives up after
+`pool_timeout_s`, by its own timer here.
+A crash ends no live exchange: the table stands in the cell, and the next incarnation watches its holders.
+What was only asked for is lost; the streams that asked see the Down and fail it themselves.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from greenroom.actors.handlers import receives
+from greenroom.actors.loop_actor import LoopActor
+from greenroom.actors.pool import Connect, Key, Pool, Use, key_of
+from greenroom.messages.commands import CancelOpen, GetStatistics, Open, Opened, OpenFailed, WireRead
+from greenroom.messages.config import ProviderConfig
+from greenroom.messages.contracts import Link, Transport, TransportError, Wire
+from greenroom.messages.events import ProviderConnected, ProviderDisconnected
+from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.signals import Down, TaskDone
+from greenroom.messages.statistics import EndpointStatistics
+
+DRAIN_S = 0.5
+"""How long a finished answer's connection may still take to end its HTTP body, to be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """The exchange of this attempt is over."""
+
+    late_is_fine: ClassVar[bool] = True
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class WaitedTooLong:
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class DrainOver:
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Look for idle links that are due to be closed."""
+
+
+@dataclass(slots=True)
+class Table:
+    """What survives a crash of the actor."""
+
+    pool: Pool
+    wires: dict[Key, Wire] = field(default_factory=dict)
+    holders: dict[Any, Key] = field(default_factory=dict)
+    opened: int = 0
+    failed: int = 0
+    reused: int = 0
+    closed: bool = False
+    """No incarnation will come: what becomes free is closed."""
+    fresh: set[Link] = field(default_factory=set)
+    """Connected, and not yet in the pool: their news is on its way."""
+
+    def rest(self) -> list[Link]:
+        """Nobody will use these any more: links without a live exchange. They are the caller's to close."""
+        links = [*self.pool.recover(self.wires), *self.fresh]
+        self.fresh.clear()
+        return links
+
+
+class Connection(LoopActor):
+    """See the module. `transport` is closed when the actor stops, not when it crashes."""
+
+    kind = "connection"
+
+    def __init__(self, provider: str, config: ProviderConfig, transport: Transport) -> None:
+        super().__init__()
+        self._provider = provider
+        self._transport = transport
+        self._config = config
+        self._timers: dict[Key, Any] = {}
+        self._sweeping = False
+
+    def on_start(self) -> None:
+        if self.cell.state is None:
+            self.cell.state = Table(Pool(self._config.max_connections, self._config.keep_alive_s))
+        self._table: Table = self.cell.state
+        self._pool, self._wires, self._holders = self._table.pool, self._table.wires, self._table.holders
+        for link in self._table.rest():
+            link.close()
+        for holder, key in list(self._holders.items()):
+            if key in self._wires:
+                self.watch(holder)
+            else:
+                del self._holders[holder]
+        self._sweep_later()
+
+    def on_stop(self) -> None:
+        self._table.closed = True
+        for wire in list(self._wires.values()):
+            wire.abort()
+        for link in [*self._pool.links(), *self._table.fresh]:
+            link.close()
+        self._transport.close()
+
+    @classmethod
+    def given_up(
+        cls, table: Table | None, _provider: str, _config: ProviderConfig, transport: Transport
+    ) -> None:
+        """It crashed too often: idle sockets are closed, live exchanges close theirs at their end."""
+        if table is not None:
+            table.closed = True
+            for link in [*table.rest(), *(idle.link for idle in table.pool.idle)]:
+                link.close()
+            table.pool.idle.clear()
+        transport.close()
+
+    @receives(Open)
+    def on_open(self, asked: Open) -> None:
+        key = key_of(asked)
+        if not asked.holder.is_alive():
+            return
+        self._holders[asked.holder] = key
+        self.watch(asked.holder)
+        what = self._pool.ask(asked, self.clock.now_s())
+        if not isinstance(what, Use):
+            wait_s = self._config.pool_timeout_s + (0.0 if what is None else asked.connect_timeout_s)
+            self._timers[key] = self.timer(wait_s, WaitedTooLong(key))
+        self._do(what)
+
+    @receives(CancelOpen)
+    def on_cancel(self, message: CancelOpen) -> None:
+        self._give_up((message.stream_id, message.epoch))
+
+    @receives(Down)
+    def on_down(self, message: Down) -> None:
+        key = self._holders.pop(message.ref, None)
+        if key is None:
+            return
+        if message.reason == "normal" and key in self._wires:
+            # Its answer was whole: the body's last bytes may still be on their way.
+            self.timer(DRAIN_S, DrainOver(key))
+        else:
+            self._give_up(key)
+
+    @receives(DrainOver)
+    def on_drain_over(self, message: DrainOver) -> None:
+        self._give_up(message.key)
+
+    @receives(TaskDone)
+    def on_connect_ended(self, done: TaskDone) -> None:
+        if done.error is None:
+            link: Link = done.value
+            self._table.fresh.discard(link)
+            self._table.opened += 1
+            self._tell_connected(self.clock.now_s() - done.tag)
+            self._do(self._pool.connected(link, self.clock.now_s()))
+            self._sweep_later()
+            return
+        self._table.failed += 1
+        failed, further = self._pool.connect_failed()
+        if failed is not None:
+            self._refuse(failed, _evidence(done.error))
+        self._do(further)
+
+    @receives(WaitedTooLong)
+    def on_waited_too_long(self, message: WaitedTooLong) -> None:
+        asked = self._pool.waiting.pop(message.key, None)
+        if asked is not None:
+            limit = self._pool.max_connections
+            text = f"no connection to {self._provider} became free in time (max_connections={limit})"
+            self._refuse(
+                asked, ErrorEvidence(kind="clock", clock="pool_timeout_s", phase="connect", message=text)
+            )
+
+    @receives(Freed)
+    def on_freed(self, message: Freed) -> None:
+        self._wires.pop(message.key, None)
+        link = self._pool.busy.get(message.key)
+        closed = link is not None and not link.reusable
+        what = self._pool.freed(message.key, self.clock.now_s())
+        if closed:
+            self._tell_disconnected("closed")
+        self._do(what)
+        self._sweep_later()
+
+    @receives(Sweep)
+    def on_sweep(self, _: Sweep) -> None:
+        self._sweeping = False
+        for link in self._pool.expired(self.clock.now_s()):
+            link.close()
+            self._tell_disconnected("idle")
+        self._sweep_later()
+
+    @receives(GetStatistics)
+    def on_get_statistics(self, _: GetStatistics) -> EndpointStatistics:
+        pool, table = self._pool, self._table
+        return EndpointStatistics(
+            provider=self._provider, busy=len(pool.busy), idle=len(pool.idle), connecting=pool.connecting,
+            waiting=len(pool.waiting), max_connections=pool.max_connections, connected_total=table.opened,
+            connect_failed_total=table.failed, reused_total=table.reused,
+        )  # fmt: skip
+
+    # ---- obeying the pool
+
+    def _do(self, what: Use | Connect | None) -> None:
+        while isinstance(what, Use):
+            what = self._use(what)
+        if isinstance(what, Connect):
+            self.run(_connect(self._transport, what.timeout_s, self._table), tag=self.clock.now_s())
+
+    def _use(self, use: Use) -> Use | Connect | None:
+        """The request is being written; what the pool wants done next, where it could not be."""
+        key, holder = key_of(use.asked), use.asked.holder
+        self._drop_timer(key)
+        reused = getattr(use.link, "exchanges", 0) > 0
+        self._table.reused += reused
+        me, table, reads, link = self.ref, self._table, holder.cell, use.link
+
+        def free() -> None:
+            if table.closed:
+                link.close()
+            else:
+                # Not `tell`: a socket's callback runs with the ids of whoever opened the socket.
+                me.cell.post(Freed(key))
+
+        def deliver(read: WireRead) -> None:
+            # What comes behind the answer's end reaches nobody, and nobody misses it.
+            if not reads.closed:
+                reads.post(read)
+
+        use.asked.mark_sent()
+        try:
+            wire = use.link.exchange(use.asked.request, use.asked.epoch, deliver, free)
+        except ValueError as error:
+            return self._unsendable(use, str(error))
+        self._wires[key] = wire
+        holder.tell(Opened(use.asked.epoch, wire, reused), ids=use.asked.ids)
+        return None
+
+    def _unsendable(self, use: Use, why: str) -> Use | Connect | None:
+        """Nothing was written (an api_key with a line end, say): the link serves the next."""
+        text = f"the request cannot be sent: {why}"
+        self._refuse(
+            use.asked, ErrorEvidence(kind="refusal", code="unsendable", phase="request", message=text)
+        )
+        return self._table.pool.freed(key_of(use.asked), self.clock.now_s())
+
+    def _refuse(self, asked: Open, evidence: ErrorEvidence) -> None:
+        self._drop_timer(key_of(asked))
+        # Not under the ids of whoever's message has led to it: that may be another request's.
+        asked.holder.tell(OpenFailed(asked.epoch, evidence), ids=asked.ids)
+
+    def _give_up(self, key: Key) -> None:
+        self._drop_timer(key)
+        self._pool.give_up(key)
+        wire = self._wires.pop(key, None)
+        if wire is not None:
+            wire.abort()
+
+    def _drop_timer(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _sweep_later(self) -> None:
+        if self._pool.idle and not self._sweeping:
+            self._sweeping = True
+            self.timer(max(self._pool.keep_alive_s, 0.05), Sweep())
+
+    def _tell_connected(self, took_s: float) -> None:
+        if self.events.wants(ProviderConnected.name):
+            event = ProviderConnected(
+                at_s=self.clock.wall_s(), actor=self.path, provider=self._provider,
+                connect_ms=took_s * 1000, open_connections=self._pool.open_count,
+            )  # fmt: skip
+            self.events.emit(event)
+
+    def _tell_disconnected(self, reason: str) -> None:
+        if self.events.wants(ProviderDisconnected.name):
+            event = ProviderDisconnected(
+                at_s=self.clock.wall_s(), actor=self.path, provider=self._provider, reason=reason,
+                open_connections=self._pool.open_count,
+            )  # fmt: skip
+            self.events.emit(event)
+
+
+async def _connect(transport: Transport, timeout_s: float, table: Table) -> Link:
+    """The link stands in the table before anybody can miss the news of it: a crash would leave its socket."""
+    link = await transport.connect(timeout_s)
+    table.fresh.add(link)
+    return link
+
+
+def _evidence(error: BaseException) -> ErrorEvidence:
+    if isinstance(error, TransportError):
+        return error.evidence
+    text = f"connecting failed: {type(error).__name__}: {error}"
+    return ErrorEvidence(kind="transport", phase="connect", message=text)

@@ -1,0 +1,32 @@
+"""What the kernel raises. Each says what to do instead, where there is something."""
+
+import pykka
+
+from greenroom.messages.failures import StartedBeforeFork, SystemDown, SystemStopped, WouldDeadlock
+
+__all__ = [
+    "ActorDead",
+    "ActorFailed",
+    "AskTimeout",
+    "StartedBeforeFork",
+    "SystemDown",
+    "SystemStopped",
+    "UnhandledMessage",
+    "WouldDeadlock",
+]
+
+
+class ActorDead(pykka.ActorDeadError):
+    """The asked actor had ended, or ended before it came to the message."""
+
+
+class ActorFailed(Exception):  # noqa: N818  (reads as what happened)
+    """The asked actor was ended by its `__cause__`, which is no Exception (say, a CancelledError)."""
+
+
+class UnhandledMessage(TypeError):  # noqa: N818
+    """The asked actor has no handler for messages of this type. It lives on."""
+
+
+class AskTimeout(pykka.Timeout, TimeoutError):  # noqa: N818
+    """The answer did not come in time. It may still come, and is dropped then."""

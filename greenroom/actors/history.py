@@ -1,0 +1,66 @@
+"""A request's attempts, as they are told in `completion.attempts`, and what they cost together."""
+
+from typing import Any
+
+from greenroom.messages.commands import AttemptOver
+from greenroom.messages.completion import Timings
+from greenroom.messages.contracts import Target
+from greenroom.messages.failures import Failure
+from greenroom.messages.retry_state import AttemptRecord
+from greenroom.messages.usage import NO_USAGE, Usage
+
+
+class History:
+    """Written by the request's scope; stands in its job, so that a crash of the scope loses none of it."""
+
+    __slots__ = ("_began_s", "_opened_s", "_ttft_s", "records", "running")
+
+    def __init__(self) -> None:
+        self.records: tuple[AttemptRecord, ...] = ()
+        self.running = False
+        """An attempt has begun, and its end is not told yet."""
+        self._began_s = 0.0
+        self._opened_s: float | None = None
+        self._ttft_s: float | None = None
+
+    def begin(self, now_s: float) -> None:
+        """An attempt starts; `now_s` counts from the request's submission."""
+        self._began_s, self.running = now_s, True
+
+    def record(
+        self,
+        over: AttemptOver,
+        target: Target,
+        decision: Any,
+        failure: Failure | None,
+        now_s: float,
+        wait_s: float,
+    ) -> None:
+        """The attempt has ended, and this was decided after it."""
+        self.running = False
+        if self._ttft_s is None and over.first_content_s is not None:
+            self._opened_s, self._ttft_s = over.opened_s, over.first_content_s
+        elif self._ttft_s is None:
+            self._opened_s = over.opened_s
+        usage = over.answer.usage
+        if over.outcome in ("failed", "cancelled") and usage != NO_USAGE:
+            usage = usage.model_copy(update={"source": "partial"})
+        record = AttemptRecord(
+            epoch=over.epoch, provider=target.provider, model=target.model, started_s=self._began_s,
+            duration_s=max(now_s - self._began_s, 0.0), sent=over.sent, deltas=over.deltas, usage=usage,
+            error_class=failure.error_class if failure else None,
+            message=failure.message if failure else None, status=failure.status if failure else None,
+            decision=decision, waited_s=wait_s,
+        )  # fmt: skip
+        self.records = (*self.records, record)
+
+    @property
+    def spent(self) -> Usage:
+        """Usage of all attempts together."""
+        spent = NO_USAGE
+        for record in self.records:
+            spent = spent + record.usage
+        return spent
+
+    def timings(self, started_at: float, now_s: float) -> Timings:
+        return Timings(started_at=started_at, opened_s=self._opened_s, ttft_s=self._ttft_s, duration_s=now_s)

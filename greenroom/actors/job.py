@@ -1,0 +1,69 @@
+"""One request with all that its actors need: made in the caller's thread, never shared with another."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pykka
+from pydantic import SecretStr
+
+from greenroom.actors.channel import Channel
+from greenroom.actors.gate import Gate
+from greenroom.actors.history import History
+from greenroom.actors.ref import Ref
+from greenroom.messages.contracts import Call, Codec, Target
+from greenroom.messages.options import StreamingOptions
+from greenroom.messages.request import ChatRequest
+
+
+class ApiKeys:
+    """A provider's keys, taken in turn. With a callable, `asker` is the actor that runs it."""
+
+    __slots__ = ("_keys", "_turn", "asker")
+
+    def __init__(self, keys: tuple[SecretStr, ...] = (), asker: "pykka.ActorRef[Any] | None" = None) -> None:
+        self._keys = keys
+        self._turn = itertools.count()
+        self.asker = asker
+
+    def take(self) -> str | None:
+        """The next key, or None where the server needs none. Any thread."""
+        if not self._keys:
+            return None
+        return self._keys[next(self._turn) % len(self._keys)].get_secret_value()
+
+
+@dataclass(slots=True)
+class Job:
+    """Owned by its scope once admitted. `connection` is the endpoint's; `api_keys` the provider's."""
+
+    stream_id: str
+    request_id: str
+    request: ChatRequest
+    target: Target
+    options: StreamingOptions
+    codec: Codec
+    channel: Channel
+    connection: "Ref[Any]"
+    api_keys: ApiKeys
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    started_s: float
+    started_at: float
+    adjust: Callable[[str], None]
+    """Called with a patch that the endpoint's later requests should respect too."""
+    token_counter: "pykka.ActorRef[Any] | None" = None
+    """Counts where the provider does not; None: characters are counted."""
+    gate: Gate = field(init=False)
+    """Outlives attempts and the scope: what it journaled is never lost."""
+    history: History = field(init=False, default_factory=History)
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.channel, self.options.max_output_bytes)
+
+    def call(self, epoch: int, api_key: str | None) -> Call:
+        """What the codec needs for one attempt."""
+        return Call(
+            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=self.request,
+            target=self.target, options=self.options, api_key=api_key, headers=self.headers,
+        )  # fmt: skip

@@ -1,0 +1,270 @@
+"""The mailbox of one cell: a control lane and mail, filled by any thread, emptied in the dispatcher's turns.
+
+Control is served before mail, and bounded because it is coalesced: of messages with one key (their type, or
+their `coalesce_key`) only the newest waits. Mail keeps its sender's order. Mail that nobody can take yet (no
+incarnation lives) is bounded by `bound`; what is admitted (`admit`) is always bounded by it and refused to
+its sender; all other mail is bounded by its senders' protocols.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from threading import RLock
+from typing import Any, Protocol
+
+from greenroom.actors.ids import bind_ids
+from greenroom.messages.signals import Ids
+
+LETTERS_PER_TURN = 32
+CONTROL_PER_TURN = 16
+"""At most this much control before waiting mail gets its share of a turn."""
+
+
+class Yield(BaseException):
+    """Raised by `get` to leave Pykka's loop. A fresh one each time: a shared one would grow its traceback."""
+
+
+class Letter:
+    """A message with an address for the answer, or with ids. Without either the bare message is queued."""
+
+    __slots__ = ("ids", "message", "reply_to")
+
+    def __init__(self, message: Any, reply_to: Any = None, ids: Ids | None = None) -> None:
+        self.message = message
+        self.reply_to = reply_to
+        self.ids = ids
+
+
+class Wrapped:
+    """A message with something the kernel has to settle before its handler runs."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+
+class Admitted(Wrapped):
+    """A message that was counted against the bound, and is counted out when it is handled."""
+
+    __slots__ = ()
+
+
+def bare(item: Any) -> Any:
+    """The message that the sender meant, out of its letter and wrapping."""
+    message = item.message if type(item) is Letter else item
+    return message.message if isinstance(message, Wrapped) else message
+
+
+def is_admitted(item: Any) -> bool:
+    """It was counted against the bound, and is to be counted out."""
+    return type(item.message if type(item) is Letter else item) is Admitted
+
+
+def control_key(message: Any) -> Any:
+    """Of control messages with one key only the newest waits."""
+    key = getattr(message, "coalesce_key", None)
+    return type(message) if key is None else key
+
+
+class Turn:
+    """The turn that runs now.
+
+    One per dispatcher; the watchdog reads `began_s` and `count` from its own thread.
+    """
+
+    __slots__ = (
+        "began_s", "carrier", "control_left", "count", "deadline_s", "ids",
+        "left", "letter", "report_slow", "running", "slow_s", "stopwatch",
+    )  # fmt: skip
+
+    def __init__(
+        self, stopwatch: Callable[[], float], slow_s: float, report_slow: Callable[[Any, float], None]
+    ) -> None:
+        self.stopwatch = stopwatch
+        self.slow_s = slow_s
+        self.report_slow = report_slow
+        self.carrier = Letter(None)
+        self.letter = self.carrier
+        self.running: Any = None
+        self.ids: Ids | None = None
+        self.count = 0
+        self.left = self.control_left = 0
+        self.began_s = self.deadline_s = 0.0
+
+    def begin(self, cell: Any, slice_s: float) -> None:
+        """The turn is the cell's."""
+        self.running = cell
+        self.left = LETTERS_PER_TURN
+        self.control_left = CONTROL_PER_TURN
+        self.count += 1
+        self.began_s = now_s = self.stopwatch()
+        self.deadline_s = now_s + slice_s
+
+    def end(self) -> None:
+        """Nobody's turn; nothing of the last message is held on to."""
+        self._check_slow(self.stopwatch())
+        self.running = None
+        self.letter = self.carrier
+        self.carrier.message = None
+        self.ids = None
+
+    def next(self) -> bool:
+        """One message is over, the next begins. False: the budget of the turn is spent."""
+        now_s = self.stopwatch()
+        self._check_slow(now_s)
+        if self.left <= 0 or now_s > self.deadline_s:
+            return False
+        self.count += 1
+        self.began_s = now_s
+        return True
+
+    def _check_slow(self, now_s: float) -> None:
+        if now_s - self.began_s > self.slow_s:
+            self.report_slow(self.running, now_s - self.began_s)
+            self.began_s = now_s
+
+    def open(self, item: Any) -> Letter:
+        """The item as Pykka's loop reads it; its ids are bound."""
+        if type(item) is Letter:
+            letter = item
+        else:
+            letter = self.carrier
+            letter.message = item
+        if letter.ids is not self.ids:
+            self.bind(letter.ids)
+        self.left -= 1
+        self.letter = letter
+        return letter
+
+    def served(self) -> int:
+        """How many messages this turn has begun to handle."""
+        return LETTERS_PER_TURN - self.left
+
+    def cut(self, cell: Any) -> None:
+        """If the turn is the cell's, it serves no further message. Any thread."""
+        if self.running is cell:
+            self.deadline_s = float("-inf")
+
+    def bind(self, ids: Ids | None) -> None:
+        """These are the current ids of the turn."""
+        if ids is not self.ids:
+            self.ids = ids
+            bind_ids(ids)
+
+
+class Runner(Protocol):
+    """The dispatcher, as a mailbox sees it."""
+
+    lock: RLock
+    turn: Turn
+
+    def enqueue(self, cell: Any) -> None:
+        """The cell has work: give it a turn. Any thread."""
+
+    def bury(self, item: Any, to: Any, why: str) -> None:
+        """The item reached nobody: an ask is answered with an error, anything else counted. Any thread."""
+
+
+class Mailbox:
+    """Lanes and the flag that says whether a turn is due.
+
+    Lanes are made when first used: most cells are many.
+    """
+
+    __slots__ = ("admitted", "bound", "closed", "control", "home", "mail", "scheduled", "waiting")
+
+    def __init__(self, home: Any, bound: int) -> None:
+        self.home = home
+        self.bound = bound
+        self.mail: deque[Any] | None = None
+        self.control: dict[Any, Any] | None = None
+        self.admitted = 0
+        self.scheduled = False
+        self.closed = False
+        """Nobody lives here, and nobody will."""
+        self.waiting = True
+        """No incarnation lives or is about to: mail waits, bounded, and no turn is asked for."""
+
+    def put(self, letter: Any) -> None:
+        """Pykka's way in: the letter is mail. Any thread."""
+        self.post(letter if type(letter) is Letter else Letter(letter.message, letter.reply_to))
+
+    def post(self, item: Any) -> None:
+        """The item is mail, unless nobody lives here and the mailbox is full. Any thread; never raises."""
+        mail = self.mail
+        if mail is None:
+            mail = self._open_mail()
+        if self.waiting and len(mail) >= self.bound:
+            if is_admitted(item):
+                self.count_out()
+            self.home.bury(item, self, "full")
+            return
+        mail.append(item)
+        # Order matters: first the mail, then the flags. The turn clears `scheduled` before it looks at the
+        # mail.
+        if not self.scheduled and not self.waiting:
+            self.scheduled = True
+            self.home.enqueue(self)
+
+    def post_control(self, item: Any, key: Any) -> None:
+        """The item is in the control lane, in place of an older one with this key.
+
+        Any thread; never raises.
+        """
+        with self.home.lock:
+            if self.control is None:
+                self.control = {}
+            # Out and in again: a dict would keep the old one's place.
+            replaced = self.control.pop(key, None)
+            self.control[key] = item
+        del replaced
+        if not self.scheduled and not self.waiting:
+            self.scheduled = True
+            self.home.enqueue(self)
+
+    def admit(self, message: Any, ids: Ids | None) -> bool:
+        """False if `bound` admitted ones wait already, or nobody will come: not queued. Any thread."""
+        with self.home.lock:
+            full = self.waiting and self.mail is not None and len(self.mail) >= self.bound
+            if self.closed or full or self.admitted >= self.bound:
+                return False
+            self.admitted += 1
+        item = Admitted(message)
+        self.post(item if ids is None else Letter(item, None, ids))
+        return True
+
+    def count_out(self) -> None:
+        """One admitted message is being handled, or was buried."""
+        with self.home.lock:
+            self.admitted -= 1
+
+    def get(self) -> Letter:
+        """The next letter of this turn. Raises Yield if there is none, or the turn's budget is spent."""
+        turn: Turn = self.home.turn
+        if not turn.next():
+            raise Yield
+        mail = self.mail
+        if self.control and (turn.control_left > 0 or not mail):
+            turn.control_left -= 1
+            return turn.open(self.take_control())
+        if not mail:
+            raise Yield
+        return turn.open(mail.popleft())
+
+    def empty(self) -> bool:
+        """True if neither lane holds anything."""
+        return not self.mail and not self.control
+
+    def take_control(self) -> Any:
+        """The oldest item of the control lane, which has one."""
+        with self.home.lock:
+            control = self.control
+            assert control
+            return control.pop(next(iter(control)))
+
+    def _open_mail(self) -> "deque[Any]":
+        # Invariant: a mailbox never changes its deque; a thread may be about to append to it.
+        with self.home.lock:
+            if self.mail is None:
+                self.mail = deque()
+            return self.mail

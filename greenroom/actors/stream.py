@@ -1,0 +1,346 @@
+"""The actor of one attempt: opens, decodes, numbers, commits through the gate, and reports how it ended.
+
+Mail: what its one connection sends (one WireRead a socket read, and at most one outstanding while paused).
+Control: Cancel, Demand, Tick. Bounded by construction.
+It decides nothing about "again": its last message is AttemptOver, and the scope takes it from there. What its
+wire still sends after that is taken and dropped: the actor ends behind the mail that waits.
+A Tick overtakes reads that wait in the mail, so it only suspects: a moment later Suspected, as mail, judges
+by the stamps of all that was read by then.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from greenroom.actors.blocking import WAITING_MAX, is_choked
+from greenroom.actors.clocks import Clocks, ran_out
+from greenroom.actors.gate import Commit, Gate
+from greenroom.actors.handlers import receives
+from greenroom.actors.job import Job
+from greenroom.actors.loop_actor import LoopActor
+from greenroom.actors.stream_events import StreamTeller
+from greenroom.messages.answer import NO_ANSWER, Answer
+from greenroom.messages.commands import (
+    AttemptOver,
+    Cancel,
+    CancelOpen,
+    Demand,
+    GetKey,
+    Open,
+    Opened,
+    OpenFailed,
+    Tick,
+    WireRead,
+)
+from greenroom.messages.contracts import Decoded, Decoder, Wire
+from greenroom.messages.deltas import CONTENT, Delta
+from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.retry_state import RetryState
+from greenroom.messages.signals import AskFailed, Down, Ids, Reply
+
+_SAID = ("http", "in_stream")
+_LATE_READ_S = 0.02
+"""Between a clock's running out and its verdict: the loop looks at the sockets once more meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDue:
+    """The deltas held for batch_interval_s are handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A clock had run out at `at_s`, unless a read that came in time was still on its way."""
+
+    at_s: float
+
+
+class StreamActor(LoopActor):
+    """See the module. Told by its scope, its connection and its timers; ends by itself after AttemptOver."""
+
+    kind = "stream"
+
+    def __init__(
+        self, scope: Any, job: Job, gate: Gate, epoch: int, resume: RetryState | None = None
+    ) -> None:
+        super().__init__()
+        self._scope, self._job, self._gate, self._epoch, self._resume = scope, job, gate, epoch, resume
+        self._options = job.options
+        self._decoder: Decoder | None = None
+        self._wire: Wire | None = None
+        self._held: list[Delta] = []
+        self._batching = False
+        self._last_read_s = 0.0
+        self._opened_s: float | None = None
+        self._first_content_s: float | None = None
+        self._deltas = 0
+        self._over = False
+        self._clocks: Clocks | None = None
+        self._suspected = False
+
+    def on_start(self) -> None:
+        self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
+        asker = self._job.api_keys.asker
+        if asker is None:
+            self._open(self._job.api_keys.take())
+        elif is_choked(asker):
+            self._no_key(f"does not return, and {WAITING_MAX} wait for it")
+        else:
+            self.ask(asker, GetKey(), timeout_s=self._options.connect_timeout_s, tag="api_key")
+
+    def on_failure(self, *_: Any) -> None:
+        self._let_go()
+
+    def on_stop(self) -> None:
+        # With its scope or the system: an endpoint that was given up watches nobody.
+        if not self._over and self._wire is not None:
+            self._wire.abort()
+
+    # ---- opening
+
+    @receives(Reply)
+    def on_key(self, reply: Reply) -> None:
+        if not self._over:
+            self._open(reply.value)
+
+    @receives(AskFailed)
+    def on_no_key(self, failed: AskFailed) -> None:
+        # The callable's own words may hold the key: only the type of its error is told.
+        self._no_key(f"failed: {type(failed.error).__name__}")
+
+    def _no_key(self, why: str) -> None:
+        text = f"the api_key callable of provider {self._job.target.provider!r} {why}"
+        self._fail(ErrorEvidence(kind="transport", phase="request", status=401, message=text))
+
+    def _open(self, api_key: str | None) -> None:
+        call = self._job.call(self._epoch, api_key)
+        request = self._job.codec.encode(call, self._resume)
+        self._decoder = self._job.codec.start(call, self._resume)
+        self.watch(self._job.connection)
+        gate, epoch = self._gate, self._epoch
+        asked = Open(
+            holder=self.ref, stream_id=self._job.stream_id, epoch=epoch, request=request,
+            connect_timeout_s=self._options.connect_timeout_s, mark_sent=lambda: gate.mark_sent(epoch),
+            ids=Ids(self._job.request_id, self._job.stream_id),
+        )  # fmt: skip
+        self._job.connection.tell(asked)
+
+    @receives(Opened)
+    def on_opened(self, message: Opened) -> None:
+        if self._over:
+            message.wire.abort()
+            return
+        self._wire = message.wire
+        self._tell.reused = message.reused
+        now_s = self._last_read_s = self.clock.now_s()
+        self._clocks = Clocks(self._options, self._job.target.local, now_s)
+        self._arm(now_s)
+
+    @receives(OpenFailed)
+    def on_open_failed(self, message: OpenFailed) -> None:
+        self._fail(message.evidence)
+
+    @receives(Down)
+    def on_connection_down(self, _: Down) -> None:
+        # Live sockets go on without their connection actor; one still being opened is lost with it.
+        if self._wire is None:
+            text = "the connection actor died while the connection was opened"
+            self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
+
+    # ---- the byte path
+
+    @receives(WireRead)
+    def on_read(self, read: WireRead) -> None:
+        decoder = self._decoder
+        if self._over or decoder is None:
+            return
+        self._last_read_s = read.received_s
+        if read.head is not None:
+            decoder.head(read.head)
+            self._opened_s = read.received_s - self._job.started_s
+            self._tell.opened(read.head.status, self._opened_s)
+        received_at = self._job.started_at + (read.received_s - self._job.started_s)
+        if read.data:
+            self._take(decoder.feed(read.data, self._next_seq(), received_at), read.received_s)
+        if read.end is not None and not self._over:
+            self._at_end(decoder, read, received_at)
+
+    def _at_end(self, decoder: Decoder, read: WireRead, received_at: float) -> None:
+        end = read.end
+        assert end is not None
+        decoded = decoder.finish(end.clean, self._next_seq(), received_at)
+        # What the provider said in words tells more than how its connection ended.
+        if decoded.failure is not None and end.evidence is not None and decoded.failure.kind not in _SAID:
+            decoded.failure = end.evidence
+        self._take(decoded, read.received_s)
+        if not self._over:
+            text = "the answer ended, and its decoder found neither an answer nor a failure"
+            self._fail(ErrorEvidence(kind="protocol", phase="end", message=text))
+
+    def _next_seq(self) -> int:
+        return self._gate.checkpoint.seq + len(self._held) + 1
+
+    def _take(self, decoded: Decoded, received_s: float) -> None:
+        clocks = self._clocks
+        if decoded.progress and clocks is not None:
+            clocks.progress()
+        if decoded.deltas:
+            self._deliver(decoded.deltas, received_s, last=decoded.answer is not None)
+        if self._over:
+            return
+        if decoded.answer is not None:
+            if self._flush(last=True):
+                self._read_on()
+                self._end("paused" if decoded.paused else "completed", decoded.answer)
+        elif decoded.failure is not None:
+            self._fail(decoded.failure)
+
+    def _deliver(self, deltas: list[Delta], received_s: float, *, last: bool) -> None:
+        content = any(isinstance(delta, CONTENT) for delta in deltas)
+        if content and self._clocks is not None and self._clocks.content(received_s):
+            self._arm(self.clock.now_s())
+        # Usage and raw deltas wait for the attempt's first content: until then it may be replaced unseen.
+        self._held.extend(deltas)
+        if self._first_content_s is None:
+            if not content:
+                return
+            self._first_content_s = received_s - self._job.started_s
+            self._tell.first_delta(self._first_content_s)
+            self._flush(last=last)
+        elif self._options.batch_interval_s <= 0:
+            self._flush(last=last)
+        elif not self._batching:
+            self._batching = True
+            self.timer(self._options.batch_interval_s, BatchDue())
+
+    @receives(BatchDue)
+    def on_batch_due(self, _: BatchDue) -> None:
+        self._batching = False
+        if not self._over:
+            self._flush()
+
+    def _flush(self, *, last: bool = False) -> bool:
+        """What was held is delivered. False: it could not be, and the attempt is over."""
+        if not self._held:
+            return True
+        deltas, self._held = self._held, []
+        commit = self._gate.commit(self._epoch, deltas)
+        if commit is Commit.FENCED:
+            self._let_go()
+            self._end("cancelled", self._answer_so_far())
+            return False
+        if commit is Commit.TOO_MUCH:
+            self._fail(self._too_much())
+            return False
+        self._deltas += len(deltas)
+        self._tell.progress(self._last_read_s, self._deltas, self._gate)
+        if commit is Commit.FULL and not last:
+            self._pause()
+        return True
+
+    def _too_much(self) -> ErrorEvidence:
+        text = f"the answer is larger than max_output_bytes ({self._options.max_output_bytes:,})"
+        return ErrorEvidence(kind="bound", clock="max_output_bytes", phase="body", message=text)
+
+    # ---- back-pressure
+
+    def _pause(self) -> None:
+        if self._wire is None or self._clocks is None or self._clocks.paused_at_s is not None or self._over:
+            return
+        self._wire.pause()
+        now_s = self.clock.now_s()
+        self._clocks.pause(now_s, self._gate.channel.reads)
+        self._tell.paused(self._gate.channel.buffered_bytes)
+        self._arm(now_s)
+
+    def _read_on(self) -> None:
+        """The answer is whole: the rest of its body is read whatever the consumer does, for the next one."""
+        if self._wire is not None and self._clocks is not None and self._clocks.paused_at_s is not None:
+            self._wire.resume()
+
+    @receives(Demand)
+    def on_demand(self, _: Demand) -> None:
+        if self._over or self._wire is None or self._clocks is None or self._clocks.paused_at_s is None:
+            return
+        now_s = self.clock.now_s()
+        self._tell.resumed(self._clocks.resume(now_s))
+        self._wire.resume()
+        self._arm(now_s)
+
+    # ---- clocks
+
+    def _arm(self, now_s: float) -> None:
+        assert self._clocks is not None
+        delay_s = max(self._clocks.due_s() - now_s, 0.001)
+        self.timer(delay_s, Tick(self._epoch), control=True, key="clock")
+
+    @receives(Tick)
+    def on_tick(self, _: Tick) -> None:
+        clocks = self._clocks
+        if clocks is None or self._over:
+            return
+        now_s = self.clock.now_s()
+        if clocks.reader_moved(now_s, self._gate.channel.reads) or clocks.due_s() > now_s:
+            self._arm(now_s)
+        elif not self._suspected:
+            self._suspected = True
+            self.timer(_LATE_READ_S, Suspected(now_s))
+
+    @receives(Suspected)
+    def on_suspected(self, suspected: Suspected) -> None:
+        clocks = self._clocks
+        self._suspected = False
+        if clocks is None or self._over:
+            return
+        now_s = self.clock.now_s()
+        if clocks.reader_moved(now_s, self._gate.channel.reads) or clocks.due_s() > suspected.at_s:
+            self._arm(now_s)
+            return
+        name = clocks.name()
+        kind: Any = "bound" if name == "max_pause_s" else "clock"
+        phase: Any = "head" if self._opened_s is None else "body"
+        text = ran_out(name, self._options)
+        self._fail(ErrorEvidence(kind=kind, clock=name, phase=phase, message=text))
+
+    # ---- the end of the attempt
+
+    @receives(Cancel)
+    def on_cancel(self, _: Cancel) -> None:
+        if not self._over:
+            self._let_go()
+            self._end("cancelled", self._answer_so_far())
+
+    def _fail(self, evidence: ErrorEvidence) -> None:
+        if self._over:
+            return
+        if self._first_content_s is not None:
+            self._over = True
+            self._flush_rest()
+        self._let_go()
+        self._end("failed", self._answer_so_far(), evidence)
+
+    def _flush_rest(self) -> None:
+        """What a failed attempt still held belongs to the consumer once the attempt has delivered."""
+        if self._held:
+            deltas, self._held = self._held, []
+            if self._gate.commit(self._epoch, deltas) in (Commit.TAKEN, Commit.FULL):
+                self._deltas += len(deltas)
+
+    def _answer_so_far(self) -> Answer:
+        return NO_ANSWER if self._decoder is None else self._decoder.answer_so_far()
+
+    def _let_go(self) -> None:
+        if self._wire is not None:
+            self._wire.abort()
+        else:
+            self._job.connection.tell(CancelOpen(self._job.stream_id, self._epoch))
+
+    def _end(self, outcome: Any, answer: Answer, evidence: ErrorEvidence | None = None) -> None:
+        self._over = True
+        over = AttemptOver(
+            epoch=self._epoch, outcome=outcome, answer=answer, evidence=evidence,
+            sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
+            first_content_s=self._first_content_s, deltas=self._deltas,
+        )  # fmt: skip
+        # A socket's read brings no ids; what follows from the end has them again.
+        self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))
+        self.stop()

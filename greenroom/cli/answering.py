@@ -1,0 +1,105 @@
+"""Who answers: the model that was named, else the configured default, else the embedded one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from greenroom.cli.terminal import Terminal
+from greenroom.config import LoadedConfig, is_spoken, missing_key, usual_variables
+from greenroom.messages.config import SystemConfig
+from greenroom.messages.failures import ConfigError
+from greenroom.messages.invalid import InvalidInput, Problem
+
+_EMBEDDED = ("local", "simulator")
+
+
+@contextmanager
+def answering(asked: str | None, loaded: LoadedConfig, terminal: Terminal) -> Iterator[SystemConfig]:
+    """A configuration whose default model is the one that answers; its server is up while this lasts.
+
+    Raises InvalidInput where no such model can be asked, LocalModelUnavailable.
+    """
+    config = loaded.config
+    name, _, model = (asked or "").partition("/")
+    if name in _EMBEDDED and name not in config.providers:
+        from greenroom.cli.embedded import embedded
+
+        with embedded("local" if name == "local" else "simulator", config, terminal) as chosen:
+            yield chosen.replace(default_model=f"{name}/{model}") if model else chosen
+        return
+    route = _named(asked, loaded) if asked else _default(config)
+    if route is not None:
+        yield _configured(route, loaded)
+        return
+    from greenroom.cli.embedded import embedded_default
+
+    _say_why_embedded(loaded, terminal)
+    with embedded_default(config, terminal) as chosen:
+        yield chosen
+
+
+def _default(config: SystemConfig) -> str | None:
+    if config.default_model:
+        return config.default_model
+    if len(config.providers) == 1:
+        ((name, provider),) = config.providers.items()
+        return f"{name}/{provider.default_model}" if provider.default_model else None
+    return None
+
+
+def _named(asked: str, loaded: LoadedConfig) -> str:
+    """The route that `--model` means. Raises InvalidInput that says how to write or configure it."""
+    providers = loaded.config.providers
+    name, slash, model = asked.partition("/")
+    if name in providers and model:
+        return asked
+    if name in providers:
+        if default := providers[name].default_model:
+            return f"{name}/{default}"
+        raise _wrong(asked, f"names no model, and {name} has no default_model; write {name}/MODEL")
+    if not slash and len(providers) == 1:
+        return f"{next(iter(providers))}/{asked}"
+    if not slash:
+        raise _wrong(asked, f"must be PROVIDER/MODEL, such as openai/gpt-5-mini; {_configured_ones(loaded)}")
+    raise _wrong(
+        asked, f"no provider {name!r} is configured; {_how_to_have(name, loaded)}{_meant(asked, loaded)}"
+    )
+
+
+def _how_to_have(name: str, loaded: LoadedConfig) -> str:
+    if not is_spoken(name):
+        return f"greenroom does not speak its wire yet; {_configured_ones(loaded)}"
+    variables = usual_variables(name)
+    remedy = f"set {variables[0]}, or write" if variables else "write"
+    return f"{remedy} [providers.{name}] in greenroom.toml; {_configured_ones(loaded)}"
+
+
+def _meant(asked: str, loaded: LoadedConfig) -> str:
+    """A model's own name may hold a slash: qwen/qwen3-4b."""
+    providers = tuple(loaded.config.providers)
+    return f"; did you mean {providers[0]}/{asked}?" if len(providers) == 1 else ""
+
+
+def _configured_ones(loaded: LoadedConfig) -> str:
+    return f"configured: {', '.join(sorted(loaded.config.providers)) or 'none'}"
+
+
+def _configured(route: str, loaded: LoadedConfig) -> SystemConfig:
+    """This provider alone: what is wrong with another one is no concern of this answer."""
+    name = route.partition("/")[0]
+    provider = loaded.config.providers[name]
+    if problem := missing_key(name, provider, loaded.stood):
+        raise ConfigError("configuration", [problem])
+    return loaded.config.replace(providers={name: provider}, default_model=route)
+
+
+def _say_why_embedded(loaded: LoadedConfig, terminal: Terminal) -> None:
+    for name, variable in loaded.not_spoken.items():
+        terminal.note(f"{variable} is set, but greenroom does not speak the wire of {name} yet")
+    if providers := sorted(loaded.config.providers):
+        terminal.note(
+            f"no model is named; to ask {providers[0]}: greenroom chat --model {providers[0]}/MODEL"
+        )
+
+
+def _wrong(asked: str, expected: str) -> InvalidInput:
+    return InvalidInput("", [Problem("--model", repr(asked), expected)])

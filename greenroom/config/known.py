@@ -1,0 +1,72 @@
+"""What greenroom knows of providers without being told: their profiles, kinds and usual variables."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from greenroom.messages.config import ProviderConfig, SystemConfig
+from greenroom.messages.invalid import Problem
+from greenroom.messages.wording import nearest
+from greenroom.providers.profile import Profile
+from greenroom.providers.profiles import fitting_profile, profile_for, profile_names
+from greenroom.providers.registry import codec_kinds
+
+_NOT_SPOKEN = {"anthropic": ("ANTHROPIC_API_KEY",), "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}
+"""Wires that are still to come: their keys configure nothing yet, and the command line says so."""
+
+
+def own_profiles() -> Iterator[Profile]:
+    """The profiles that stand for one provider; the plain one stands for none."""
+    for name in profile_names():
+        profile = profile_for(name)
+        if profile.base_url or profile.hosts:
+            yield profile
+
+
+def usual_variables(provider: str) -> tuple[str, ...]:
+    """The variables that usually hold this provider's key; () where it is not known."""
+    return profile_for(provider).key_env if provider in profile_names() else ()
+
+
+def is_spoken(provider: str) -> bool:
+    """False for a well-known provider whose wire is still to come."""
+    return provider not in _NOT_SPOKEN or provider in profile_names()
+
+
+def not_spoken(environ: Mapping[str, str]) -> dict[str, str]:
+    """Providers with a key in the environment whose wire greenroom does not speak: name to variable."""
+    missing = {name: names for name, names in _NOT_SPOKEN.items() if name not in profile_names()}
+    found = {name: next((v for v in names if environ.get(v)), None) for name, names in missing.items()}
+    return {name: variable for name, variable in found.items() if variable is not None}
+
+
+def is_at_home(provider: ProviderConfig, profile: Profile) -> bool:
+    """The provider's address is the profile's own, so the profile's usual key belongs there."""
+    if provider.base_url is None or provider.base_url == profile.base_url:
+        return True
+    host = urlsplit(provider.base_url).hostname or ""
+    return any(host == end or host.endswith(f".{end}") for end in profile.hosts)
+
+
+def problems(config: SystemConfig) -> Iterator[Problem]:
+    """What no value alone shows: kinds and profiles that nobody registered, an address that nobody knows."""
+    for name, provider in config.providers.items():
+        path = f"providers.{name}"
+        if provider.kind not in codec_kinds():
+            yield Problem(f"{path}.kind", repr(provider.kind), _instead(provider.kind))
+        elif provider.profile is not None and provider.profile not in profile_names():
+            known = ", ".join(profile_names())
+            near = nearest(provider.profile, profile_names()) or f"; known: {known}"
+            yield Problem(f"{path}.profile", repr(provider.profile), f"unknown profile{near}")
+        elif (
+            provider.base_url is None
+            and fitting_profile(name, provider.profile, provider.base_url).base_url is None
+        ):
+            expected = "is required: no usual address is known for it; such as http://127.0.0.1:8000/v1"
+            yield Problem(f"{path}.base_url", "", expected)
+
+
+def _instead(kind: str) -> str:
+    known = f"known: {', '.join(codec_kinds())}"
+    if kind in _NOT_SPOKEN:
+        return f"greenroom does not speak this wire yet; {known}"
+    return f"unknown kind{nearest(kind, codec_kinds())}; {known}"

@@ -1,0 +1,104 @@
+"""One `Endpoint` a configured provider: its codec, keys, transport and connection actor, put together."""
+
+import threading
+from typing import Any
+
+import pykka
+from pydantic import SecretStr
+
+from greenroom.actors.blocking import KeyAsker
+from greenroom.actors.connection import Connection
+from greenroom.actors.dispatcher import Dispatcher
+from greenroom.actors.job import ApiKeys
+from greenroom.messages.config import ProviderConfig, SystemConfig
+from greenroom.messages.contracts import Clock, Codec, Target
+from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.providers.profile import Profile
+from greenroom.providers.profiles import fitting_profile
+from greenroom.providers.registry import codec_for
+from greenroom.providers.transport import ReactorTransport
+from greenroom.supervision.root import Permanent
+
+
+class Endpoint:
+    """Built when the system starts. Thread-safe; what it learns of the server it keeps until the end."""
+
+    def __init__(self, name: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock) -> None:
+        self.name, self.config = name, config
+        self.codec: Codec = codec_for(config.kind)
+        profile = fitting_profile(name, config.profile, config.base_url)
+        self.base_url = _base_url(name, config, profile)
+        _require_key(name, config, profile)
+        self._profile = profile.name
+        self._local = profile.local if config.local is None else config.local
+        self._adjustments: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+        self._asker: pykka.ActorRef[KeyAsker] | None = None
+        self.api_keys = self._keys(config)
+        self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
+        transport = ReactorTransport(
+            self.base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock
+        )
+        cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
+        self.child = Permanent(name, Connection, (name, config, transport), cell)
+
+    def _keys(self, config: ProviderConfig) -> ApiKeys:
+        source: Any = config.api_key
+        if source is None:
+            return ApiKeys()
+        if isinstance(source, SecretStr):
+            return ApiKeys((source,))
+        if isinstance(source, tuple):
+            return ApiKeys(source)
+        self._asker = KeyAsker.start(source, self.name)
+        return ApiKeys(asker=self._asker)
+
+    def target(self, model: str) -> Target:
+        """Where a request for this model goes, with all that was learnt of the server so far."""
+        return Target(
+            provider=self.name, kind=self.config.kind, model=model, profile=self._profile,
+            base_url=self.base_url, local=self._local, adjustments=self._adjustments,
+        )  # fmt: skip
+
+    def adjust(self, patch: str) -> None:
+        """Remember a fact about the server for later requests."""
+        with self._lock:
+            self._adjustments |= {patch}
+
+    def close(self) -> None:
+        """Its thread, if it has one, ends with what it is doing now."""
+        if self._asker is not None:
+            self._asker.stop(block=False)
+
+
+def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
+    url = config.base_url or profile.base_url
+    if url is None:
+        raise _wrong(
+            name, "base_url", "is required, such as http://127.0.0.1:8080/v1; no profile knows this provider"
+        )
+    return url
+
+
+def _require_key(name: str, config: ProviderConfig, profile: Profile) -> None:
+    hosted = config.base_url is None and profile.key_env and not profile.local
+    if hosted and config.api_key is None:
+        variables = " or ".join(profile.key_env)
+        raise _wrong(name, "api_key", f"is required; give it in the configuration or set {variables}")
+
+
+def _wrong(name: str, field: str, expected: str) -> InvalidInput:
+    return InvalidInput("SystemConfig", [Problem(f"providers.{name}.{field}", "", expected)])
+
+
+def build_endpoints(config: SystemConfig, dispatcher: Dispatcher, clock: Clock) -> dict[str, Endpoint]:
+    """One for each configured provider, by name. Raises InvalidInput where one cannot work; then none is left."""
+    built: dict[str, Endpoint] = {}
+    try:
+        for name, provider in config.providers.items():
+            built[name] = Endpoint(name, provider, dispatcher, clock)
+    except BaseException:
+        for endpoint in built.values():
+            endpoint.close()
+        raise
+    return built

@@ -1,0 +1,318 @@
+"""WHAT IS SAID: typed, frozen values and pure folds. No I/O, no clock, no threads.
+
+Names load when they are first used (PEP 562): a module that needs one value does not pay for all models.
+`tests/messages/test_exports.py` holds the three lists below to each other.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
+    from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
+    from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
+    from greenroom.messages.config import ProviderConfig, SystemConfig
+    from greenroom.messages.contracts import (
+        Call,
+        CapabilityLookup,
+        Clock,
+        Codec,
+        CompletionSink,
+        Decoded,
+        Decoder,
+        EventSink,
+        Link,
+        ModelSource,
+        PriceBook,
+        RetryStore,
+        Target,
+        TokenCounter,
+        Transport,
+        TransportError,
+        Wire,
+    )
+    from greenroom.messages.deltas import (
+        Delta,
+        RawDelta,
+        ReasoningDelta,
+        RefusalDelta,
+        StreamReset,
+        StreamSeam,
+        TextDelta,
+        ToolCallCompleted,
+        ToolCallDelta,
+        ToolCallStarted,
+        UsageDelta,
+        delta_from_json,
+        delta_json,
+    )
+    from greenroom.messages.events import Event, event_from_json, event_json, event_types
+    from greenroom.messages.failures import (
+        AdmissionRefused,
+        BudgetExceeded,
+        ConfigError,
+        ConnectionFailed,
+        ContentRefused,
+        ContextLengthExceeded,
+        CredentialRefused,
+        ErrorClass,
+        ErrorEvidence,
+        EvidenceKind,
+        Failure,
+        InternalError,
+        ModelLoading,
+        ModelNotFound,
+        NamedLimit,
+        OutputLimitExceeded,
+        PermissionRefused,
+        ProtocolViolation,
+        ProviderOverloaded,
+        QuotaExceeded,
+        RateLimited,
+        RequestRejected,
+        ShutDown,
+        SlowConsumer,
+        StartedBeforeFork,
+        StreamCancelled,
+        StreamError,
+        StreamSystemDown,
+        StreamTimedOut,
+        SystemDown,
+        SystemStopped,
+        UnknownFailure,
+        WouldDeadlock,
+        exception_of,
+    )
+    from greenroom.messages.fold import Fold
+    from greenroom.messages.frozen import (
+        EMPTY_MAP,
+        FrozenDict,
+        FrozenMap,
+        freeze,
+        freeze_wire,
+        thaw,
+        valid_text,
+    )
+    from greenroom.messages.invalid import GreenroomError, InvalidInput, Problem
+    from greenroom.messages.options import (
+        DEBUG,
+        DEFAULT,
+        HIGH_THROUGHPUT,
+        JSON_MODE,
+        LOW_LATENCY,
+        StreamingOptions,
+    )
+    from greenroom.messages.parts import (
+        ImagePart,
+        Part,
+        ReasoningPart,
+        RefusalPart,
+        TextPart,
+        ToolCallPart,
+        ToolResultPart,
+    )
+    from greenroom.messages.request import (
+        ChatRequest,
+        Message,
+        ResponseFormat,
+        Role,
+        ToolChoice,
+        ToolSpec,
+        tool_calls,
+        tool_results,
+    )
+    from greenroom.messages.retry_state import (
+        AttemptRecord,
+        Capabilities,
+        Checkpoint,
+        Decision,
+        ResumeMode,
+        RetryState,
+    )
+    from greenroom.messages.statistics import (
+        EndpointStatistics,
+        RequestStatistics,
+        RuntimeStatistics,
+        SystemStatistics,
+    )
+    from greenroom.messages.usage import NO_USAGE, Usage, UsageSource
+    from greenroom.messages.value import Input, Value
+
+__all__ = [
+    "DEBUG",
+    "DEFAULT",
+    "EMPTY_MAP",
+    "HIGH_THROUGHPUT",
+    "JSON_MODE",
+    "LOW_LATENCY",
+    "NO_ANSWER",
+    "NO_USAGE",
+    "AdmissionRefused",
+    "Answer",
+    "AttemptRecord",
+    "BudgetExceeded",
+    "Call",
+    "Capabilities",
+    "CapabilityLookup",
+    "ChatRequest",
+    "Checkpoint",
+    "Choice",
+    "ChoiceEnd",
+    "Clock",
+    "Codec",
+    "Completion",
+    "CompletionSink",
+    "ConfigError",
+    "ConnectionFailed",
+    "ContentRefused",
+    "ContextLengthExceeded",
+    "CredentialRefused",
+    "Decision",
+    "Decoded",
+    "Decoder",
+    "Delta",
+    "EndpointStatistics",
+    "ErrorClass",
+    "ErrorEvidence",
+    "Event",
+    "EventSink",
+    "EvidenceKind",
+    "Failure",
+    "FinishReason",
+    "Fold",
+    "FrozenDict",
+    "FrozenMap",
+    "GreenroomError",
+    "HttpRequest",
+    "ImagePart",
+    "Input",
+    "InternalError",
+    "InvalidInput",
+    "Link",
+    "Message",
+    "ModelLoading",
+    "ModelNotFound",
+    "ModelSource",
+    "NamedLimit",
+    "Outcome",
+    "OutputLimitExceeded",
+    "Part",
+    "PermissionRefused",
+    "PriceBook",
+    "Problem",
+    "ProtocolViolation",
+    "ProviderConfig",
+    "ProviderOverloaded",
+    "QuotaExceeded",
+    "RateLimited",
+    "RawDelta",
+    "ReasoningDelta",
+    "ReasoningPart",
+    "RefusalDelta",
+    "RefusalPart",
+    "RequestRejected",
+    "RequestStatistics",
+    "ResponseFormat",
+    "ResumeMode",
+    "RetryState",
+    "RetryStore",
+    "Role",
+    "RuntimeStatistics",
+    "ShutDown",
+    "SlowConsumer",
+    "StartedBeforeFork",
+    "StreamCancelled",
+    "StreamError",
+    "StreamReset",
+    "StreamSeam",
+    "StreamSystemDown",
+    "StreamTimedOut",
+    "StreamingOptions",
+    "SystemConfig",
+    "SystemDown",
+    "SystemStatistics",
+    "SystemStopped",
+    "Target",
+    "TextDelta",
+    "TextPart",
+    "Timings",
+    "TokenCounter",
+    "ToolCallCompleted",
+    "ToolCallDelta",
+    "ToolCallPart",
+    "ToolCallStarted",
+    "ToolChoice",
+    "ToolResultPart",
+    "ToolSpec",
+    "Transport",
+    "TransportError",
+    "UnknownFailure",
+    "Usage",
+    "UsageDelta",
+    "UsageSource",
+    "Value",
+    "Wire",
+    "WireEnd",
+    "WireHead",
+    "WireRead",
+    "WouldDeadlock",
+    "delta_from_json",
+    "delta_json",
+    "event_from_json",
+    "event_json",
+    "event_types",
+    "exception_of",
+    "freeze",
+    "freeze_wire",
+    "thaw",
+    "tool_calls",
+    "tool_results",
+    "valid_text",
+]  # fmt: skip
+
+_HOMES = {
+    "answer": "Answer ChoiceEnd NO_ANSWER",
+    "commands": "HttpRequest WireEnd WireHead WireRead",
+    "completion": "Choice Completion FinishReason Outcome Timings",
+    "config": "ProviderConfig SystemConfig",
+    "contracts": (
+        "Call CapabilityLookup Clock Codec CompletionSink Decoded Decoder EventSink Link ModelSource "
+        "PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
+    ),
+    "deltas": (
+        "Delta RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta ToolCallCompleted "
+        "ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
+    ),
+    "events": "Event event_from_json event_json event_types",
+    "failures": (
+        "AdmissionRefused BudgetExceeded ConfigError ConnectionFailed ContentRefused "
+        "ContextLengthExceeded CredentialRefused ErrorClass ErrorEvidence EvidenceKind Failure "
+        "InternalError ModelLoading ModelNotFound NamedLimit OutputLimitExceeded PermissionRefused "
+        "ProtocolViolation ProviderOverloaded QuotaExceeded RateLimited RequestRejected ShutDown "
+        "SlowConsumer StartedBeforeFork StreamCancelled StreamError StreamSystemDown StreamTimedOut "
+        "SystemDown SystemStopped UnknownFailure WouldDeadlock exception_of"
+    ),
+    "fold": "Fold",
+    "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",
+    "invalid": "GreenroomError InvalidInput Problem",
+    "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
+    "parts": "ImagePart Part ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
+    "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
+    "statistics": "EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
+    "usage": "NO_USAGE Usage UsageSource",
+    "value": "Input Value",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, loaded now and kept."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,274 @@
+"""What actors tell each other. Slots dataclasses: cheap to make, frozen, not validated (our own code speaks).
+
+Control-lane messages say so; all other is mail. `epoch` fences: an older attempt's message is dropped.
+`late_is_fine` marks what may reach nobody without loss: a dead letter of it is none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from greenroom.messages.answer import NO_ANSWER, Answer
+from greenroom.messages.completion import Completion
+from greenroom.messages.deltas import Delta
+from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.signals import Ids
+from greenroom.messages.usage import NO_USAGE, Usage
+
+CancelledBy = Literal["caller", "consumer_gone", "loop_closed", "deadline", "shutdown", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Control. End the request (to its scope) or the attempt (scope to stream). Idempotent."""
+
+    late_is_fine: ClassVar[bool] = True
+
+    by: CancelledBy = "caller"
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderGone:
+    """To a scope, from a finaliser: a cursor was dropped. The last one's going cancels the request."""
+
+    late_is_fine: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Control. The consumer took what filled the channel: read the socket again."""
+
+    late_is_fine: ClassVar[bool] = True
+
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Control. A clock may have run out; the handler judges by arrival stamps, not by now."""
+
+    late_is_fine: ClassVar[bool] = True
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request as it goes on the wire. Headers hold secrets, the body the prompt: never in a repr.
+
+    `path` is shown: a codec puts no secret there.
+    """
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """To a connection actor: send this request on a socket of yours for `holder`, attempt `epoch`."""
+
+    holder: Any
+    """The stream's ref; the Wire's messages go there, and its death aborts the Wire."""
+    stream_id: str
+    epoch: int
+    request: HttpRequest
+    connect_timeout_s: float
+    mark_sent: Callable[[], None] = field(repr=False)
+    """Called before the first byte is written: from then on the provider may have seen the request."""
+    ids: Ids | None = None
+    """The answer carries them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOpen:
+    """To a connection actor: the attempt no longer wants what it asked for, queued, connecting or open."""
+
+    late_is_fine: ClassVar[bool] = True
+
+    stream_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """From a connection actor: the request is being written; `wire` is yours on the dispatcher thread."""
+
+    epoch: int
+    wire: Any
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFailed:
+    """From a connection actor: no request was written."""
+
+    epoch: int
+    evidence: ErrorEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class WireHead:
+    """Status and headers of the answer; names in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WireEnd:
+    """The exchange is over: clean, the body came to its declared end; else `evidence` says how it broke."""
+
+    clean: bool
+    evidence: ErrorEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireRead:
+    """All that one socket read brought: head, body bytes, end, whichever came."""
+
+    epoch: int
+    received_s: float
+    """The clock at the read; every stream clock is judged by it."""
+    data: bytes = field(default=b"", repr=False)
+    head: WireHead | None = None
+    end: WireEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Gate to aggregator: these deltas were delivered; coalesced, in order."""
+
+    deltas: tuple[Delta, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Scope to aggregator: no more comes; answer with Folded."""
+
+    answer: Answer
+    draft: "Completion[Any]"
+    """All of the Completion but what the fold knows."""
+    deltas: tuple[Delta, ...] = field(default=(), repr=False)
+    """Those accepted since the last Accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Aggregator to scope: the request's Completion, ready to close the channel with."""
+
+    completion: "Completion[Any]" = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOver:
+    """Stream to scope, its last message: how the attempt ended, with all that it knows."""
+
+    epoch: int
+    outcome: Literal["completed", "paused", "failed", "cancelled"]
+    """paused: the wire itself asks to be continued; no failure."""
+    answer: Answer = NO_ANSWER
+    evidence: ErrorEvidence | None = None
+    sent: bool = False
+    opened_s: float | None = None
+    first_content_s: float | None = None
+    deltas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """Caller's thread to the requests supervisor, as admission mail: run this job's scope in this cell."""
+
+    job: Any
+    cell: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOver:
+    """Scope to the requests supervisor: the channel has its end."""
+
+    stream_id: str
+    outcome: Literal["completed", "failed", "cancelled"]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAdmission:
+    """To the requests supervisor: refuse what comes from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """To the requests supervisor: cancel every live request."""
+
+    by: CancelledBy = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitIdle:
+    """Ask the requests supervisor: answers when no request is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """To limiter, breaker or budget: a lease keyed by (stream_id, epoch)."""
+
+    holder: Any
+    stream_id: str
+    epoch: int
+    tokens: int = 0
+    cost_usd: float = 0.0
+    priority: int = 0
+    tenant: str | None = None
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The lease is held until it is settled, or until its scope goes Down."""
+
+    epoch: int
+    kind: str
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No lease, and why; `retry_after_s` where waiting would help."""
+
+    epoch: int
+    kind: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Scope to limiter, breaker and budget after every attempt, whatever it had obtained. Idempotent."""
+
+    stream_id: str
+    epoch: int
+    sent: bool
+    usage: Usage = NO_USAGE
+    failure: Failure | None = None
+    ttft_s: float | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetKey:
+    """Ask the actor that runs a provider's api_key callable: the current key."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountTokens:
+    """Ask the token counter: the number of tokens of each text, as this model counts."""
+
+    texts: tuple[str, ...] = field(repr=False)
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatistics:
+    """Ask any component: one frozen, typed snapshot."""

@@ -1,0 +1,180 @@
+"""Configuration as values. `greenroom.config` loads them from code, TOML and environment; this only checks.
+
+An `api_key` or a header's value never shows: not in a repr, an error, an event or JSON (a dumped config has
+`**********`, and a mask read back is refused). A pickle holds them, as it must: keep it as you keep the key.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv6Address
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
+
+from greenroom.messages.given import Given, held
+from greenroom.messages.invalid import InvalidInput
+from greenroom.messages.options import StreamingOptions
+from greenroom.messages.value import EMPTY_MAP, FrozenDict, FrozenMap, Input
+from greenroom.messages.wording import matching
+
+_MASK = "**********"
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+ProviderName = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            "must be 1 to 64 of a-z, 0-9, '_', '-' and '.', beginning with a letter or digit",
+            allowed=re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}").fullmatch,
+        )
+    ),
+]
+
+
+def _http_url(url: str) -> str:
+    if not _VISIBLE.fullmatch(url):
+        raise ValueError("must be visible ASCII without spaces; write other characters as %XX or punycode")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise ValueError("its host is not valid; an IPv6 address stands in [ ]") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("must be an http:// or https:// URL with a host, such as https://api.openai.com/v1")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "must not hold a user or password: keys go in api_key or headers, a proxy's in HTTPS_PROXY"
+        )
+    if "?" in url or "#" in url:
+        raise ValueError("must not hold ? or #; only scheme, host, port and path")
+    if "\\" in url or not (_is_ipv6(host) if ":" in host else _HOST.fullmatch(host)):
+        raise ValueError("its host is not a host name or an IP address")
+    _check_port(parts.netloc)
+    return url.rstrip("/")
+
+
+def _check_port(netloc: str) -> None:
+    _, colon, port = netloc.rpartition("]")[2].partition(":")
+    if colon and not (port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise ValueError("its port must be a number from 1 to 65535")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _api_key(given: Any) -> Any:
+    if given is None or (callable(given) and not isinstance(given, type)):
+        return given
+    keys = given if isinstance(given, (list, tuple)) else (given,)
+    if not keys or not all(isinstance(key, (str, SecretStr)) for key in keys):
+        raise ValueError("must be a string, a list of strings, or a callable that returns the current key")
+    secrets = tuple(key if isinstance(key, SecretStr) else SecretStr(key) for key in keys)
+    for secret in secrets:
+        _check_key(secret.get_secret_value())
+    return secrets if isinstance(given, (list, tuple)) else secrets[0]
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise ValueError("is empty; leave it out for a server that needs none")
+    if key == _MASK:
+        raise ValueError("is the mask of a dumped configuration; give the key itself")
+    if not _VISIBLE.fullmatch(key):
+        raise ValueError("must be visible ASCII without spaces; was it read with its line's end?")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+KeySource = SecretStr | tuple[SecretStr, ...] | Callable[[], str]
+
+
+class ProviderConfig(Input):
+    """One provider endpoint. `kind` names its wire, `profile` the facts about its dialect."""
+
+    kind: str = Field(default="openai-chat", min_length=1)
+    profile: str | None = Field(default=None, min_length=1)
+    """None takes the profile that fits the provider's name or URL, else the plain one."""
+    base_url: HttpUrl | None = None
+    """Up to and without the operation: `https://api.openai.com/v1`. None takes the profile's own."""
+    api_key: Given[
+        str | SecretStr | Sequence[str | SecretStr] | Callable[[], str] | None,
+        Annotated[
+            KeySource | None,
+            BeforeValidator(_api_key),
+            PlainSerializer(lambda key: None if key is None else _MASK, when_used="json"),
+        ],
+    ] = Field(default=held(None), repr=False)
+    """A key, several (used in turn), or a callable asked before each request, in a thread of its own."""
+    headers: Given[Mapping[str, str | SecretStr], FrozenDict[str, SecretStr]] = Field(
+        default=held(FrozenDict()), repr=False
+    )
+    """Sent with every request; their values are treated as secrets."""
+    default_model: str | None = Field(default=None, min_length=1)
+    """For requests that name only the provider."""
+    max_connections: int = Field(default=100, ge=1, le=10_000)
+    """Sockets to this endpoint at once."""
+    pool_timeout_s: float = Field(default=30.0, gt=0)
+    """How long a request waits for a free connection."""
+    keep_alive_s: float = Field(default=20.0, ge=0)
+    """How long an idle connection is kept; a server's shorter Keep-Alive hint wins."""
+    proxy: HttpUrl | None = None
+    """None takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY from the environment."""
+    ca_bundle: str | None = Field(default=None, min_length=1)
+    """A PEM file; None takes the system's trust store."""
+    local: bool | None = None
+    """True: the server may load a model first. None takes the profile's fact."""
+    options: StreamingOptions | None = None
+    """For requests to this provider that bring none; None takes the system's."""
+    metadata: Given[Mapping[str, Any], FrozenMap] = held(EMPTY_MAP)
+    """Yours: greenroom passes it on and reads nothing in it."""
+
+    @model_validator(mode="after")
+    def _headers_are_sendable(self) -> Self:
+        for name, secret in self.headers.items():
+            value = secret.get_secret_value()
+            if not _HEADER_NAME.fullmatch(name):
+                raise InvalidInput.at("headers", "a header's name must be ASCII letters, digits and -")
+            if value == _MASK:
+                raise InvalidInput.at(f"headers.{name}", "is the mask of a dumped configuration")
+            if not value.isascii() or any(c in value for c in "\r\n\0"):
+                raise InvalidInput.at(f"headers.{name}", "must be one line of ASCII")
+        return self
+
+
+class SystemConfig(Input):
+    """Everything that an ActorSystem is started with."""
+
+    providers: Given[
+        Mapping[str, ProviderConfig | Mapping[str, Any]], FrozenDict[ProviderName, ProviderConfig]
+    ] = held(FrozenDict())
+    """By the name that stands before the slash in a request's `model`."""
+    default_model: str | None = None
+    """`provider/model`, for requests that name none."""
+    options: StreamingOptions = StreamingOptions.model_construct()
+    """For requests and providers that bring none."""
+    max_streams: int = Field(default=10_000, ge=1)
+    """Live requests at once; one more is refused (AdmissionRefused)."""
+    drain_s: float = Field(default=10.0, ge=0)
+    """How long leaving `with` waits for live streams before it cancels them."""
+    slow_handler_s: float = Field(default=0.1, gt=0)
+    """A handler that holds the dispatcher longer is reported as actor.handler.slow with its stack."""
+
+    @model_validator(mode="after")
+    def _default_model_has_a_provider(self) -> Self:
+        if self.default_model is not None:
+            provider, slash, model = self.default_model.partition("/")
+            if not slash or not model:
+                raise InvalidInput.at("default_model", "must be provider/model", self.default_model)
+            if provider not in self.providers:
+                known = ", ".join(sorted(self.providers)) or "none"
+                raise InvalidInput.at(
+                    "default_model", f"must name a configured provider ({known})", self.default_model
+                )
+        return self

@@ -1,0 +1,215 @@
+"""The Protocols through which the rooms meet. Types only: whoever implements one imports it from here.
+
+providers and actors never import each other; system.py hands one side's objects to the other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from greenroom.messages.answer import Answer
+from greenroom.messages.commands import HttpRequest, WireHead, WireRead
+from greenroom.messages.completion import Completion
+from greenroom.messages.deltas import Delta
+from greenroom.messages.events import Event
+from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.options import StreamingOptions
+from greenroom.messages.request import ChatRequest
+from greenroom.messages.retry_state import Capabilities, Checkpoint, RetryState
+from greenroom.messages.usage import Usage
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time as the library sees it. Injected everywhere; nothing else reads a clock."""
+
+    def now_s(self) -> float:
+        """Monotonic seconds; only differences mean anything."""
+
+    def wall_s(self) -> float:
+        """Seconds since 1970-01-01 UTC, for what people read."""
+
+
+@runtime_checkable
+class EventSink(Protocol):
+    """Where actors and providers tell the world what happened. Any thread; never blocks, never raises."""
+
+    def wants(self, name: str) -> bool:
+        """False where an event of this name would be thrown away: then it need not be built."""
+
+    def emit(self, event: Event) -> None:
+        """Hand the event over; delivery to slow outputs is the sink's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an attempt goes: a configured provider and the model's name as that provider knows it."""
+
+    provider: str
+    kind: str
+    model: str
+    profile: str | None = None
+    base_url: str = ""
+    local: bool = False
+    """The server may have to load the model first."""
+    adjustments: frozenset[str] = frozenset()
+    """Facts learnt of this server (`no_stream_options`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt's request with all that its encoding and decoding need. Shares nothing with another's."""
+
+    stream_id: str
+    request_id: str
+    epoch: int
+    request: ChatRequest = field(repr=False)
+    target: Target
+    options: StreamingOptions
+    api_key: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What some bytes meant. At most one of `answer` and `failure`, and nothing after it."""
+
+    deltas: list[Delta] = field(default_factory=list)
+    progress: bool = False
+    """The model is at work without content: hidden reasoning, hosted tools."""
+    answer: Answer | None = None
+    """The wire's own end was read: the answer is whole."""
+    paused: bool = False
+    """With `answer`: the wire asks to be called again with what it sent (Anthropic's pause_turn)."""
+    failure: ErrorEvidence | None = None
+
+
+class Decoder(Protocol):
+    """One answer's bytes to deltas. No I/O, no clock; one owner; bounded by options.max_event_bytes."""
+
+    def head(self, head: WireHead) -> None:
+        """Take the status and headers. Called once, before any data."""
+
+    def feed(self, data: bytes, seq: int, received_at: float) -> Decoded:
+        """Take body bytes, cut anywhere. Deltas are numbered from `seq` on without a gap."""
+
+    def finish(self, clean: bool, seq: int, received_at: float) -> Decoded:
+        """The body ended, cleanly or not. Returns an answer or a failure if none was returned before."""
+
+    def answer_so_far(self) -> Answer:
+        """The facts known now, for a stream that is cut."""
+
+
+class Codec(Protocol):
+    """One wire family. Stateless; thread-safe."""
+
+    kind: str
+
+    def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
+        """Raises InvalidInput where this wire cannot take the request. Caller's thread; nothing sent."""
+
+    def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
+        """The HTTP request of one attempt. `path` is absolute on the target's host."""
+
+    def start(self, call: Call, resume: RetryState | None = None) -> Decoder:
+        """A fresh decoder for one attempt's answer, seeded from the retry state where it resumes."""
+
+
+class Wire(Protocol):
+    """One exchange on one socket. Dispatcher thread only. Its reads are told to the holder as WireRead."""
+
+    def pause(self) -> None:
+        """Stop reading the socket: TCP's window closes and the provider slows down. Idempotent."""
+
+    def resume(self) -> None:
+        """Read again. Idempotent."""
+
+    def abort(self) -> None:
+        """Close the socket now; nothing more is told. Idempotent."""
+
+
+class Link(Protocol):
+    """One connection that may serve several exchanges, one after the other. Dispatcher thread only."""
+
+    reusable: bool
+    """False once closed, told to close, or broken."""
+
+    def exchange(
+        self,
+        request: HttpRequest,
+        epoch: int,
+        deliver: Callable[[WireRead], None],
+        free: Callable[[], None],
+    ) -> Wire:
+        """Write the request. Every read goes to `deliver`; `free` is called once, when all is over."""
+
+    def close(self) -> None:
+        """Close the socket. Idempotent."""
+
+
+class Transport(Protocol):
+    """How an endpoint is reached. Made once an endpoint; runs on the dispatcher's loop."""
+
+    async def connect(self, timeout_s: float) -> Link:
+        """A fresh connection. Raises TransportError within the time."""
+
+    def close(self) -> None:
+        """Nothing more will be asked; frees what links share."""
+
+
+class TransportError(Exception):
+    """A connection that could not be made; `evidence` says why, for the classifier."""
+
+    def __init__(self, evidence: ErrorEvidence) -> None:
+        super().__init__(evidence)
+        self.evidence = evidence
+
+
+class CapabilityLookup(Protocol):
+    def __call__(self, target: Target) -> Capabilities:
+        """What this target can do for a cut stream. Pure."""
+
+
+class PriceBook(Protocol):
+    def cost_usd(self, provider: str, model: str, usage: Usage) -> float | None:
+        """The price of this usage, or None where it is not known. Pure."""
+
+
+class TokenCounter(Protocol):
+    def __call__(self, text: str, model: str) -> int:
+        """Tokens of the text. May block: never called on a dispatcher thread."""
+
+
+class ModelSource(Protocol):
+    def models(self) -> Sequence[str]:
+        """The models of one provider, asked over the network. Blocking."""
+
+
+class RetryStore(Protocol):
+    """Where retry states outlive their streams. One owner; every call may block."""
+
+    def put(self, state: RetryState, expires_at: float) -> None:
+        """Keep or replace the state of its stream."""
+
+    def get(self, stream_id: str) -> RetryState | None:
+        """The newest state, or None."""
+
+    def drop(self, stream_id: str) -> None:
+        """Forget it. Unknown ids are fine."""
+
+    def states(self) -> Iterator[RetryState]:
+        """All that have not expired."""
+
+
+class Gate(Protocol):
+    """A request's one door from the stream to the consumer. Dispatcher thread only."""
+
+    checkpoint: Checkpoint
+
+    def commit(self, epoch: int, deltas: list[Delta]) -> bool:
+        """Journal, checkpoint and channel in one step. False: fenced or not contiguous, nothing was taken."""
+
+
+class CompletionSink(Protocol):
+    def __call__(self, completion: Completion) -> None:
+        """Told once, at the one end of a stream."""

@@ -1,0 +1,83 @@
+"""What is known of a request between its attempts: enough to go on, nothing that is secret."""
+
+from typing import Literal, NamedTuple
+
+from greenroom.messages.failures import ErrorClass, Failure
+from greenroom.messages.request import ChatRequest
+from greenroom.messages.usage import NO_USAGE, Usage
+from greenroom.messages.value import Value
+
+ResumeMode = Literal["fresh", "server_cursor", "prefix", "instruction", "block", "reset"]
+Decision = Literal[
+    "completed", "retry", "adjust", "continue", "resume", "fall_back", "reset", "give_up", "cancelled"
+]
+
+
+class Capabilities(Value):
+    """What (provider, wire, model) can do when a stream was cut."""
+
+    server_cursor: bool = False
+    prefix_continuation: bool = False
+    prefix_echo: bool = False
+    """The server sends the prefix again; it is removed."""
+    instruction_continuation: bool = True
+
+
+class Checkpoint(NamedTuple):
+    """The newest accepted state of a request, swapped whole with each accepted batch."""
+
+    epoch: int = 0
+    seq: int = 0
+    """Last delta that the channel accepted."""
+    delivered_bytes: int = 0
+    committed_epoch: int = 0
+    """The attempt that delivered content last; 0 before the first."""
+    sent_epoch: int = 0
+    """The newest attempt whose request may have reached the provider."""
+    response_id: str | None = None
+    cursor: str | None = None
+
+
+class AttemptRecord(Value):
+    """One attempt: what it asked, how it ended, and what was decided after it."""
+
+    epoch: int
+    provider: str
+    model: str
+    mode: ResumeMode = "fresh"
+    started_s: float
+    """Seconds from the request's submission."""
+    duration_s: float
+    sent: bool
+    """False: the provider never saw it."""
+    deltas: int = 0
+    usage: Usage = NO_USAGE
+    error_class: ErrorClass | None = None
+    message: str | None = None
+    status: int | None = None
+    decision: Decision
+    waited_s: float = 0.0
+    """The wait that was decided after it."""
+
+
+class RetryState(Value):
+    """A view over journal and checkpoint, made when an attempt is decided on or a state is stored."""
+
+    stream_id: str
+    request_id: str
+    request: ChatRequest
+    epoch: int
+    attempts: tuple[AttemptRecord, ...] = ()
+    provider: str
+    model_asked: str
+    model_answered: str | None = None
+    delivered_seq: int = 0
+    delivered_text: str = ""
+    open_block: Literal["none", "text", "reasoning", "tool_call", "json"] = "none"
+    response_id: str | None = None
+    cursor: str | None = None
+    deadline_left_s: float
+    spent: Usage = NO_USAGE
+    last_failure: Failure | None = None
+    updated_at: float
+    """Seconds since 1970 UTC."""

@@ -1,0 +1,68 @@
+"""What the kernel itself says to actors. Plain slots dataclasses: they are made on the hot path.
+
+`Down`, `Reply`, `AskFailed` and `TaskDone` arrive as mail, so they never overtake what was sent before them.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+ExitReason = Literal["normal", "shutdown", "killed", "failed"]
+"""Why an actor ended: by itself or on request, with its parent or the system, abandoned, or by a failure."""
+
+
+class Address(Protocol):
+    """Where mail can be sent: what a message may carry of an actor."""
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the tree: `/requests/3f2a/stream`."""
+
+    def tell(self, message: Any) -> None:
+        """Send and forget; never raises to the sender."""
+
+    def is_alive(self) -> bool:
+        """False once it has ended; True says nothing about the next moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids that travel in an envelope and are bound for structlog while its message is handled."""
+
+    request_id: str | None = None
+    stream_id: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The watched incarnation has ended. Sent once a watch, after the last message it sent."""
+
+    ref: Any
+    reason: ExitReason
+    error: BaseException | None = None
+    incarnation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the asked actor answered to `self.ask(..., tag=tag)`."""
+
+    tag: Any
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AskFailed:
+    """The ask of that tag failed: it timed out, the asked actor died, or it answered with an error."""
+
+    tag: Any
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """The coroutine of `self.run(..., tag)` has ended; `error` is None where it returned."""
+
+    tag: Any
+    value: Any = None
+    error: BaseException | None = None

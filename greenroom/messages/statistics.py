@@ -1,0 +1,50 @@
+"""Frozen snapshots of what every component is doing, for `system.statistics()`."""
+
+from greenroom.messages.value import Value
+
+
+class EndpointStatistics(Value):
+    """One provider endpoint's pool."""
+
+    provider: str
+    busy: int
+    idle: int
+    connecting: int
+    waiting: int
+    """Attempts queued for a free connection."""
+    max_connections: int
+    connected_total: int
+    connect_failed_total: int
+    reused_total: int
+    """Requests sent on a kept-alive connection."""
+
+
+class RequestStatistics(Value):
+    """The requests supervisor's counts since the start."""
+
+    live: int
+    max_streams: int
+    admitted_total: int
+    refused_total: int
+    completed_total: int
+    failed_total: int
+    cancelled_total: int
+    attempts_total: int
+
+
+class RuntimeStatistics(Value):
+    """The dispatcher."""
+
+    actors: int
+    dead_letters_total: int
+    zombies_total: int
+
+
+class SystemStatistics(Value):
+    """Everything, at one moment; parts are read one after the other."""
+
+    at_s: float
+    """Seconds since 1970 UTC."""
+    requests: RequestStatistics
+    endpoints: tuple[EndpointStatistics, ...]
+    runtime: RuntimeStatistics

@@ -1,0 +1,28 @@
+"""OpenAI's Chat Completions wire and its many dialects."""
+
+from greenroom.messages.commands import HttpRequest
+from greenroom.messages.contracts import Call, Target
+from greenroom.messages.options import StreamingOptions
+from greenroom.messages.request import ChatRequest
+from greenroom.messages.retry_state import RetryState
+from greenroom.providers.openai_chat.check import check
+from greenroom.providers.openai_chat.decode import ChatDecoder
+from greenroom.providers.openai_chat.request import http_request
+from greenroom.providers.profiles import profile_for
+
+__all__ = ["OpenAIChatCodec"]
+
+
+class OpenAIChatCodec:
+    """Implements Codec. Stateless; the target's profile says what its server's dialect is."""
+
+    kind = "openai-chat"
+
+    def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
+        check(request, profile_for(target.profile, target.base_url), options)
+
+    def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
+        return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)
+
+    def start(self, call: Call, resume: RetryState | None = None) -> ChatDecoder:
+        return ChatDecoder(call, profile_for(call.target.profile, call.target.base_url), resume)

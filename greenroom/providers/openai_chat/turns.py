@@ -1,0 +1,95 @@
+"""Messages as the turns of the chat wire, and the turn that asks a server to go on with a cut answer."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from greenroom.messages.frozen import thaw
+from greenroom.messages.parts import ImagePart, Part, ReasoningPart, RefusalPart, TextPart
+from greenroom.messages.request import Message, tool_calls, tool_results
+from greenroom.messages.retry_state import RetryState
+from greenroom.providers.profile import Profile
+
+CARRIED: dict[str, frozenset[str]] = {
+    "system": frozenset({"text"}),
+    "developer": frozenset({"text"}),
+    "user": frozenset({"text", "image", "tool_result"}),
+    "assistant": frozenset({"text", "tool_call", "reasoning", "refusal"}),
+    "tool": frozenset({"tool_result"}),
+}
+"""Which parts a turn of each role can carry. Reasoning that a server does not want back is left out."""
+
+_GO_ON = "Continue your last message exactly where it stops. Repeat nothing of it and add no remark."
+
+
+def wire_turns(messages: Sequence[Message], profile: Profile) -> list[dict[str, Any]]:
+    return [turn for message in messages for turn in _turns(message, profile)]
+
+
+def continue_answer(body: dict[str, Any], resume: RetryState, profile: Profile) -> None:
+    """Asks for what follows `resume.delivered_text`, in the way that this server understands."""
+    turn: dict[str, Any] = {"role": "assistant", "content": resume.delivered_text}
+    body["messages"].append(turn)
+    if profile.prefix == "continue_final":
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    elif profile.prefix == "flag":
+        turn["prefix"] = True
+    elif profile.prefix is None:
+        body["messages"].append({"role": "user", "content": _GO_ON})
+    spent = resume.spent.output_tokens or len(resume.delivered_text) // 4
+    if profile.max_tokens_field in body:
+        body[profile.max_tokens_field] = max(1, body[profile.max_tokens_field] - spent)
+
+
+def _turns(message: Message, profile: Profile) -> Iterator[dict[str, Any]]:
+    """A turn of several tool results is several turns here."""
+    for result in tool_results(message):
+        yield {"role": "tool", "tool_call_id": result.tool_call_id, "content": result.content}
+    if message.role == "assistant":
+        yield _assistant(message, profile)
+    elif message.role != "tool" and any(part.type in ("text", "image") for part in message.content):
+        role = "system" if message.role == "developer" and not profile.developer_role else message.role
+        yield _named(message, {"role": role, "content": _content(message)})
+
+
+def _content(message: Message) -> Any:
+    """A string where it is one text: older servers take nothing else."""
+    parts = [part for part in message.content if part.type in CARRIED[message.role] - {"tool_result"}]
+    if len(parts) == 1 and isinstance(parts[0], TextPart):
+        return parts[0].text
+    return [_part(part) for part in parts]
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, ImagePart):
+        image = {"url": part.url or f"data:{part.media_type};base64,{part.data}"}
+        if part.detail is not None:
+            image["detail"] = part.detail
+        return {"type": "image_url", "image_url": image}
+    return {"type": "text", "text": part.text if isinstance(part, TextPart) else ""}
+
+
+def _assistant(message: Message, profile: Profile) -> dict[str, Any]:
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in tool_calls(message)
+        if call.complete
+    ]
+    turn: dict[str, Any] = {"role": "assistant", "content": message.text or (None if calls else "")}
+    refusal = "".join(part.refusal for part in message.content if isinstance(part, RefusalPart))
+    if refusal:
+        turn["refusal"] = refusal
+    if calls:
+        turn["tool_calls"] = calls
+    reasoning = [part for part in message.content if isinstance(part, ReasoningPart)]
+    if profile.reasoning_field == "reasoning_details":
+        details = [
+            detail for part in reasoning for detail in thaw(part.metadata).get("reasoning_details", ())
+        ]
+        turn |= {"reasoning_details": details} if details else {}
+    elif profile.reasoning_field is not None and reasoning and calls:
+        turn[profile.reasoning_field] = "".join(part.text for part in reasoning)
+    return _named(message, turn)
+
+
+def _named(message: Message, turn: dict[str, Any]) -> dict[str, Any]:
+    return turn if message.name is None else {**turn, "name": message.name}

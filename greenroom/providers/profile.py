@@ -1,0 +1,64 @@
+"""A profile: the facts about one dialect of a wire. Codecs ask for facts, never for names."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from greenroom.messages.frozen import EMPTY_MAP, FrozenMap
+from greenroom.messages.given import Given, held
+from greenroom.messages.retry_state import Capabilities
+from greenroom.messages.value import Input
+
+PrefixForm = Literal["continue_final", "flag", "trailing"]
+"""How a server is asked to go on from a given beginning of the answer. continue_final: vLLM's
+`continue_final_message`. flag: `"prefix": true` on the last assistant turn. trailing: that turn alone."""
+
+
+class Profile(Input):
+    """Facts of one server's dialect. The defaults are those of the plain OpenAI chat wire."""
+
+    name: str
+    base_url: str | None = None
+    """None: there is no usual place; the configuration must give it."""
+    hosts: tuple[str, ...] = ()
+    """Ends of host names, or `:port`, by which a base URL is recognised."""
+    key_env: tuple[str, ...] = ()
+    """Environment variables that usually hold the key, the first one set wins."""
+    base_url_env: tuple[str, ...] = ()
+    local: bool = False
+    """The server may load a model before it answers."""
+
+    # what a request looks like
+    auth_header: Literal["authorization", "api-key"] = "authorization"
+    request_id_header: str = "x-request-id"
+    max_tokens_field: str = "max_tokens"
+    renames: Given[Mapping[str, str], FrozenMap] = held(EMPTY_MAP)
+    """Body fields that bear another name here."""
+    stream_options: bool = True
+    """False: refused; the server sends usage unasked, or never."""
+    developer_role: bool = False
+    """False: developer turns are sent as system turns."""
+    json_object: bool = True
+    """False: any JSON object is asked for by a schema instead."""
+    unsupported: frozenset[str] = frozenset()
+    """Fields of ChatRequest that the server refuses or ignores."""
+    reasoning_field: str | None = None
+    """Where the reasoning of an assistant turn with tool calls is sent back; None: nowhere."""
+    prefix: PrefixForm | None = None
+    prefix_echo: bool = False
+    """The answer to a prefix begins with that prefix."""
+
+    # what an answer looks like
+    think_tags: bool = False
+    """Reasoning may stand in the text between <think> tags."""
+    excludes_reasoning: bool = False
+    """completion_tokens leave out reasoning tokens."""
+    always_finishes: bool = False
+    """Every whole answer has a finish reason: `[DONE]` alone is no end."""
+    failing_finishes: frozenset[str] = Field(default=frozenset({"error"}))
+    """Finish reasons that mean a failure."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(prefix_continuation=self.prefix is not None, prefix_echo=self.prefix_echo)

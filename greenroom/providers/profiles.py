@@ -1,0 +1,165 @@
+"""The servers that speak OpenAI's chat wire, and where their dialects differ from it.
+
+A fact stands here when a recording or the server's own documentation shows it. Third parties add theirs
+with `register_profile`.
+"""
+
+from urllib.parse import urlsplit
+
+from greenroom.messages.frozen import FrozenMap
+from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.providers.profile import Profile
+
+GENERIC = Profile(
+    name="generic", key_env=("OPENAI_API_KEY",), base_url_env=("OPENAI_BASE_URL",), think_tags=False
+)
+
+_BUILT_IN = (
+    GENERIC,
+    Profile(
+        name="openai", base_url="https://api.openai.com/v1", hosts=("api.openai.com",),
+        key_env=("OPENAI_API_KEY",), base_url_env=("OPENAI_BASE_URL",),
+        request_id_header="x-client-request-id",
+        max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
+    ),
+    Profile(
+        name="azure", hosts=("openai.azure.com", "services.ai.azure.com"), key_env=("AZURE_OPENAI_API_KEY",),
+        base_url_env=("AZURE_OPENAI_ENDPOINT",), auth_header="api-key",
+        request_id_header="x-ms-client-request-id",
+        max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
+    ),
+    Profile(
+        name="xai", base_url="https://api.x.ai/v1", hosts=("api.x.ai",), key_env=("XAI_API_KEY",),
+        base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True,
+    ),
+    Profile(
+        name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
+        key_env=("GROQ_API_KEY",),
+        base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
+        always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}),
+    ),
+    Profile(
+        # Usage comes unasked in the last chunk; stream_options is refused (422).
+        name="mistral", base_url="https://api.mistral.ai/v1", hosts=("api.mistral.ai",),
+        key_env=("MISTRAL_API_KEY",),
+        base_url_env=("MISTRAL_BASE_URL",), stream_options=False, renames=FrozenMap({"seed": "random_seed"}),
+        prefix="flag", prefix_echo=True, always_finishes=True, unsupported=frozenset({"user", "logprobs",
+        "top_logprobs"}),
+    ),
+    Profile(
+        # `prefix` works below /beta only.
+        name="deepseek", base_url="https://api.deepseek.com", hosts=("api.deepseek.com",),
+        key_env=("DEEPSEEK_API_KEY",),
+        base_url_env=("DEEPSEEK_BASE_URL",), reasoning_field="reasoning_content", always_finishes=True,
+        failing_finishes=frozenset({"error", "insufficient_system_resource"}),
+    ),
+    Profile(
+        name="deepseek-beta", base_url="https://api.deepseek.com/beta", key_env=("DEEPSEEK_API_KEY",),
+        reasoning_field="reasoning_content", prefix="flag", always_finishes=True,
+        failing_finishes=frozenset({"error", "insufficient_system_resource"}),
+    ),
+    Profile(
+        name="openrouter", base_url="https://openrouter.ai/api/v1", hosts=("openrouter.ai",),
+        key_env=("OPENROUTER_API_KEY",), base_url_env=("OPENROUTER_BASE_URL",),
+        reasoning_field="reasoning_details",
+    ),
+    Profile(
+        name="together", base_url="https://api.together.xyz/v1", hosts=("api.together.xyz",
+        "api.together.ai"),
+        key_env=("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"), base_url_env=("TOGETHER_BASE_URL",),
+        think_tags=True,
+    ),
+    Profile(
+        name="fireworks", base_url="https://api.fireworks.ai/inference/v1", hosts=("api.fireworks.ai",),
+        key_env=("FIREWORKS_API_KEY",), base_url_env=("FIREWORKS_BASE_URL",), think_tags=True,
+    ),
+    Profile(
+        name="cerebras", base_url="https://api.cerebras.ai/v1", hosts=("api.cerebras.ai",),
+        key_env=("CEREBRAS_API_KEY",),
+        base_url_env=("CEREBRAS_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
+        unsupported=frozenset({"presence_penalty", "frequency_penalty"}),
+    ),
+    Profile(
+        name="perplexity", base_url="https://api.perplexity.ai", hosts=("api.perplexity.ai",),
+        key_env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"), base_url_env=("PERPLEXITY_BASE_URL",),
+        think_tags=True,
+    ),
+    Profile(
+        # Any JSON object can only be asked for by a schema: response_format takes text and json_schema.
+        name="lmstudio", base_url="http://127.0.0.1:1234/v1", hosts=(":1234",),
+        key_env=("LMSTUDIO_API_KEY", "LM_API_TOKEN"),
+        base_url_env=("LMSTUDIO_BASE_URL",), local=True, json_object=False, think_tags=True,
+        always_finishes=True,
+    ),
+    Profile(
+        name="ollama", base_url="http://127.0.0.1:11434/v1", hosts=(":11434",), key_env=("OLLAMA_API_KEY",),
+        base_url_env=("OLLAMA_BASE_URL", "OLLAMA_HOST"), local=True, think_tags=True,
+        unsupported=frozenset({"n", "tool_choice"}),
+    ),
+    Profile(
+        name="vllm", base_url="http://127.0.0.1:8000/v1", key_env=("VLLM_API_KEY",),
+        base_url_env=("VLLM_BASE_URL",),
+        local=True, think_tags=True, prefix="continue_final", always_finishes=True,
+        failing_finishes=frozenset({"error", "abort"}),
+    ),
+    Profile(
+        name="sglang", base_url="http://127.0.0.1:30000/v1", hosts=(":30000",), key_env=("SGLANG_API_KEY",),
+        base_url_env=("SGLANG_BASE_URL",), local=True, think_tags=True, prefix="continue_final",
+        always_finishes=True,
+        failing_finishes=frozenset({"error", "abort"}),
+    ),
+    Profile(
+        name="llamacpp", base_url="http://127.0.0.1:8080/v1", hosts=(":8080",), key_env=("LLAMA_API_KEY",),
+        base_url_env=("LLAMACPP_BASE_URL",), local=True, think_tags=True, prefix="trailing",
+        always_finishes=True,
+    ),
+)  # fmt: skip
+
+_profiles: dict[str, Profile] = {profile.name: profile for profile in _BUILT_IN}
+
+
+def register_profile(profile: Profile) -> None:
+    """From now on `profile=` may name it; one of the same name is replaced, also a built-in one."""
+    _profiles[profile.name] = profile
+
+
+def profile_names() -> tuple[str, ...]:
+    return tuple(sorted(_profiles))
+
+
+def profile_for(name: str | None, base_url: str = "") -> Profile:
+    """The profile of that name, else the one that knows the URL's host, else the plain one.
+
+    Raises InvalidInput for a name that nobody registered.
+    """
+    if name is not None:
+        found = _profiles.get(name)
+        if found is None:
+            known = f"unknown profile; known: {', '.join(profile_names())}"
+            raise InvalidInput("profile", [Problem("profile", repr(name), known)])
+        return found
+    return _by_url(base_url) or GENERIC
+
+
+def fitting_profile(provider: str, profile: str | None, base_url: str | None) -> Profile:
+    """The profile of a configured provider: the one that is named; else that of the provider's own name, where
+    its URL is the profile's own or its servers may stand anywhere; else the one that knows the URL; else the
+    plain one. Raises InvalidInput for a profile that nobody registered.
+    """
+    if profile is not None:
+        return profile_for(profile)
+    by_name = _profiles.get(provider)
+    if by_name is not None and (base_url is None or by_name.local):
+        return by_name
+    return profile_for(None, base_url or "")
+
+
+def _by_url(base_url: str) -> Profile | None:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    address = f"{host}:{parts.port}" if host and parts.port else ""
+    for profile in reversed(_profiles.values()):
+        for end in profile.hosts:
+            if address.endswith(end) if end.startswith(":") else host == end or host.endswith(f".{end}"):
+                return profile
+    return None

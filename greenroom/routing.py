@@ -1,0 +1,46 @@
+"""From a request's model to the endpoint that serves it. Pure."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import TypeVar
+
+from greenroom.messages.config import SystemConfig
+from greenroom.messages.failures import InvalidInput
+from greenroom.messages.invalid import Problem
+
+E = TypeVar("E")
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id: the prefix and 80 random bits, safe in paths and headers. Unique across forks."""
+    return f"{prefix}_{os.urandom(10).hex()}"
+
+
+def resolve(model: str | None, config: SystemConfig, endpoints: Mapping[str, E]) -> tuple[E, str]:
+    """The endpoint and the model's name there. The provider is what stands before the first slash.
+
+    Raises InvalidInput naming `model`, what stood there, and what would be right.
+    """
+    asked = model or config.default_model
+    if asked is None:
+        known = ", ".join(endpoints) or "none is configured"
+        raise _wrong("None", f"name one as provider/model (providers: {known}), or set default_model")
+    provider, slash, name = asked.partition("/")
+    if not slash or not name:
+        raise _wrong(repr(asked), f"must be provider/model{_example(provider, endpoints)}")
+    if provider not in endpoints:
+        near = difflib.get_close_matches(provider, endpoints, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        known = ", ".join(endpoints) or "none"
+        raise _wrong(repr(asked), f"no provider {provider!r} is configured; {hint}configured: {known}")
+    return endpoints[provider], name
+
+
+def _example(name: str, endpoints: Mapping[str, object]) -> str:
+    first = next(iter(endpoints), None)
+    return "" if first is None else f", such as {first}/{name}"
+
+
+def _wrong(given: str, expected: str) -> InvalidInput:
+    return InvalidInput("ChatRequest", [Problem("model", given, expected)])

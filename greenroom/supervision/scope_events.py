@@ -1,0 +1,58 @@
+"""Tells the event sink what became of a request: retries and the one end."""
+
+from typing import Any
+
+from greenroom.actors.job import Job
+from greenroom.messages.completion import Completion
+from greenroom.messages.contracts import Clock, EventSink
+from greenroom.messages.events import (
+    StreamCancelledEvent,
+    StreamCompleted,
+    StreamEvent,
+    StreamFailed,
+    StreamRetrying,
+)
+from greenroom.messages.failures import Failure
+
+
+class ScopeTeller:
+    """One request's events, with all ids. Dispatcher thread."""
+
+    __slots__ = ("_actor", "_clock", "_job", "_sink")
+
+    def __init__(self, sink: EventSink, clock: Clock, actor: str, job: Job) -> None:
+        self._sink, self._clock, self._actor, self._job = sink, clock, actor, job
+
+    def _emit(self, kind: type[StreamEvent], **fields: Any) -> None:
+        if self._sink.wants(kind.name):
+            target = self._job.target
+            event = kind(
+                at_s=self._clock.wall_s(), actor=self._actor, request_id=self._job.request_id,
+                stream_id=self._job.stream_id, provider=target.provider, model=target.model, **fields,
+            )  # fmt: skip
+            self._sink.emit(event)
+
+    def retrying(self, failure: Failure, decision: str, delay_s: float, next_epoch: int) -> None:
+        self._emit(
+            StreamRetrying, epoch=failure.attempt, error_class=failure.error_class, message=failure.message,
+            decision=decision, delay_s=delay_s, next_epoch=next_epoch,
+        )  # fmt: skip
+
+    def over(self, completion: Completion[Any], stopped_by: str | None, deltas: int) -> None:
+        common = {
+            "duration_ms": completion.timings.duration_s * 1000,
+            "deltas": deltas,
+            "attempts": len(completion.attempts),
+        }
+        if completion.outcome == "completed":
+            ttft_s, usage = completion.timings.ttft_s, completion.usage
+            self._emit(
+                StreamCompleted, finish_reason=completion.finish_reason, input_tokens=usage.input_tokens,
+                ttft_ms=None if ttft_s is None else ttft_s * 1000, output_tokens=usage.output_tokens,
+                cost_usd=completion.cost_usd, **common,
+            )  # fmt: skip
+        elif completion.outcome == "cancelled":
+            self._emit(StreamCancelledEvent, by=stopped_by or "caller", **common)
+        elif completion.failure is not None:
+            failure = completion.failure
+            self._emit(StreamFailed, error_class=failure.error_class, message=failure.message, **common)

@@ -1,0 +1,306 @@
+"""`ActorSystem`: the one place that wires the rooms together, and all that a service holds.
+
+Thread-safe: every method may be called from any thread, and requests may be sent from many at once.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pykka
+
+from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.channel import Channel
+from greenroom.actors.clock import SystemClock
+from greenroom.actors.dispatcher import Dispatcher
+from greenroom.actors.errors import ActorDead
+from greenroom.actors.future import Future, refuse_to_block
+from greenroom.actors.handle import Stream, completion_future
+from greenroom.actors.ids import with_ids
+from greenroom.actors.job import Job
+from greenroom.actors.wakes import WakeHubs
+from greenroom.endpoints import Endpoint, build_endpoints
+from greenroom.messages.commands import AwaitIdle, CancelAll, GetStatistics, StartRequest, StopAdmission
+from greenroom.messages.completion import Completion
+from greenroom.messages.config import SystemConfig
+from greenroom.messages.failures import (
+    SYSTEM_DOWN,
+    ErrorEvidence,
+    InvalidInput,
+    StartedBeforeFork,
+    SystemDown,
+    SystemStopped,
+)
+from greenroom.messages.invalid import Problem
+from greenroom.messages.request import ChatRequest
+from greenroom.messages.signals import Ids
+from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.providers.tokens import count_tokens
+from greenroom.routing import new_id, resolve
+from greenroom.supervision.requests import LiveRequests, Requests, closing, judged
+from greenroom.supervision.root import Permanent, Root
+from greenroom.supervision.telemetry import StructlogSink
+
+if TYPE_CHECKING:
+    from greenroom.messages.contracts import Clock, EventSink
+
+# Silent by default: without a handler of the host's, logging would print our warnings on stderr.
+logging.getLogger("greenroom").addHandler(logging.NullHandler())
+
+_CANCEL_TIMEOUT_S = 5.0
+"""How long `stop` waits for cancelled streams to close their sockets."""
+
+
+class ActorSystem:
+    """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`."""
+
+    def __init__(
+        self, config: SystemConfig, *, clock: "Clock | None" = None, events: "EventSink | None" = None
+    ) -> None:
+        self.config = config
+        self._sink = events or StructlogSink()
+        self._clock = clock or SystemClock()
+        self._dispatcher = Dispatcher(
+            "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
+        )
+        self._hubs = WakeHubs()
+        self._live = LiveRequests()
+        self._stopping = threading.Lock()
+        self._started = self._stopped = False
+        """No further request is taken."""
+        self._ended = False
+        """All of `stop` is done."""
+        self._lock = threading.Lock()
+        self._counter: pykka.ActorRef[TokenCounter] | None = None
+        self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
+        try:
+            self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
+        except BaseException:
+            self._dispatcher.stop()
+            self._close_sink()
+            raise
+
+    @classmethod
+    def start(
+        cls,
+        config: SystemConfig | None = None,
+        *,
+        clock: "Clock | None" = None,
+        events: "EventSink | None" = None,
+    ) -> Self:
+        """A running system. `config` None reads the environment and greenroom.toml (see `greenroom.config`).
+
+        Raises ConfigError or InvalidInput for configuration that cannot work; opens no connection.
+        """
+        if config is None:
+            from greenroom.config import load_config
+
+            config = load_config()
+        _check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
+        system = cls(config, clock=clock, events=events)
+        system._run()
+        return system
+
+    def _run(self) -> None:
+        children = [
+            Permanent("requests", Requests, (self._live, self.config.max_streams), self._requests_cell)
+        ]
+        children += [endpoint.child for endpoint in self._endpoints.values()]
+        self._dispatcher.on_death(self._dispatcher_died)
+        self._dispatcher.start()
+        self._started = True
+        self._dispatcher.spawn(Root, tuple(children), path="/")
+
+    # ---- requests
+
+    def stream(self, request: ChatRequest) -> Stream[Any]:
+        """Sends the request and returns its handle at once; nothing here waits for the network.
+
+        Raises InvalidInput where the request cannot be sent as it is, SystemStopped after `stop`, SystemDown
+        where the dispatcher died or this process is a fork's child. A request that is not admitted ends as
+        failed (AdmissionRefused) on the handle.
+        """
+        channel, job, scope = self._submit(request)
+        ids, target = (job.stream_id, job.request_id), (job.target.provider, job.target.model)
+        return Stream(ids, target, channel, scope, self._dispatcher, self._hubs)
+
+    def ask(self, request: ChatRequest) -> "Future[Completion[Any]]":
+        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does."""
+        channel, _, _ = self._submit(request)
+        return completion_future(channel, self._dispatcher)
+
+    def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
+        self._check_open()
+        _check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
+        job = self._job(request)
+        cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
+        self._live.submit(job)
+        with with_ids(Ids(job.request_id, job.stream_id)):
+            admitted = self._requests_cell.ref.admit(StartRequest(job, cell))
+        if not admitted:
+            self._live.submitted.pop(job.stream_id, None)
+            cell.close()
+            text = f"{self.config.max_streams} requests wait for admission already (max_streams)"
+            evidence = ErrorEvidence(kind="refusal", code="admission", message=text)
+            job.channel.close(closing(job, judged(job, evidence), self._clock.now_s()))
+        elif not self._dispatcher.is_running:
+            # It died between the check and the mail: its last words did not know of this job.
+            self._dispatcher_died(SystemDown("the dispatcher is not running"))
+        return job.channel, job, cell.ref
+
+    def _job(self, request: ChatRequest) -> Job:
+        endpoint, model = resolve(request.model, self.config, self._endpoints)
+        options = request.options or endpoint.config.options or self.config.options
+        target = endpoint.target(model)
+        endpoint.codec.check(request, target, options)
+        counter = self._token_counter() if options.aggregation == "tiktoken" else None
+        return Job(
+            stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
+            target=target, options=options, codec=endpoint.codec, channel=Channel(options),
+            connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
+            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
+            token_counter=counter,
+        )  # fmt: skip
+
+    def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
+        """The actor that counts with tiktoken, started when the first request wants it."""
+        with self._lock:
+            self._check_open()
+            if self._counter is None:
+                self._counter = TokenCounter.start(count_tokens)
+            return self._counter
+
+    # ---- what is going on
+
+    def statistics(self, timeout_s: float = 5.0) -> SystemStatistics:
+        """One frozen snapshot of every component. Blocks for a moment: not for dispatcher threads."""
+        self._check_open()
+        requests = self._requests_cell.ref.ask(GetStatistics(), timeout=timeout_s)
+        refs = {name: endpoint.child.cell.ref for name, endpoint in self._endpoints.items()}
+        asked = {name: ref.ask(GetStatistics(), block=False) for name, ref in refs.items()}
+        runtime = self._dispatcher.statistics()
+        return SystemStatistics(
+            at_s=self._clock.wall_s(),
+            requests=requests,
+            endpoints=tuple(self._told(name, future, timeout_s) for name, future in asked.items()),
+            runtime=RuntimeStatistics(
+                actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
+                zombies_total=runtime.zombies,
+            ),
+        )  # fmt: skip
+
+    def _told(self, name: str, future: Future[Any], timeout_s: float) -> EndpointStatistics:
+        try:
+            told: EndpointStatistics = future.get(timeout=timeout_s)
+        except ActorDead:
+            # It crashed just now, or too often, and stays down: nothing is busy or waits there.
+            limit = self.config.providers[name].max_connections
+            return EndpointStatistics(
+                provider=name, busy=0, idle=0, connecting=0, waiting=0, max_connections=limit,
+                connected_total=0, connect_failed_total=0, reused_total=0,
+            )  # fmt: skip
+        return told
+
+    # ---- the end
+
+    def stop(self, drain_s: float | None = None) -> None:
+        """No further requests; live streams have `drain_s` (the config's) to end, then are cancelled.
+
+        Returns when sockets, actors and threads are gone and the event sink is flushed. Idempotent; in a
+        fork's child, which has none of these, it does nothing. Raises WouldDeadlock on a dispatcher thread;
+        then nothing was stopped. Interrupted while it drains (Ctrl-C), it ends what is live at once.
+        """
+        refuse_to_block("stop()", "call it from another thread")
+        if isinstance(self._dispatcher.down, StartedBeforeFork):
+            return
+        with self._stopping:
+            if self._ended:
+                return
+            with self._lock:
+                self._stopped = True
+            try:
+                if self._dispatcher.is_running:
+                    self._drain(self.config.drain_s if drain_s is None else drain_s)
+            finally:
+                self._end()
+
+    def _end(self) -> None:
+        self._dispatcher.stop()
+        for endpoint in self._endpoints.values():
+            endpoint.close()
+        if self._counter is not None:
+            self._counter.stop(block=False)
+        self._close_sink()
+        self._ended = True
+
+    def _close_sink(self) -> None:
+        close: Callable[[], object] | None = getattr(self._sink, "close", None)
+        if close is not None:
+            close()
+
+    def _drain(self, drain_s: float) -> None:
+        requests = self._requests_cell.ref
+        requests.tell(StopAdmission())
+        idle = requests.ask(AwaitIdle(), block=False)
+        if not _done_within(idle, drain_s):
+            requests.tell(CancelAll("shutdown"))
+            _done_within(idle, _CANCEL_TIMEOUT_S)
+
+    def _dispatcher_died(self, error: BaseException) -> None:
+        text = "the system was stopped under the stream" if self._stopped else f"the dispatcher died: {error}"
+        evidence = ErrorEvidence(kind="crash", code=SYSTEM_DOWN, message=text)
+        self._live.fail_all(evidence, self._clock.now_s())
+
+    def _check_open(self) -> None:
+        self._dispatcher.refuse_after_fork()
+        if not self._started:
+            raise SystemDown("this ActorSystem was not started; ActorSystem.start(config) makes one that is")
+        if self._stopped:
+            raise SystemStopped("this ActorSystem was stopped; ActorSystem.start(config) makes a new one")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop(drain_s=None if kind is None else 0.0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.stop, None if kind is None else 0.0)
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped else "running"
+        return f"<ActorSystem {state}: {', '.join(self._endpoints) or 'no providers'}>"
+
+
+def _check_type(given: object, wanted: type, path: str, example: str) -> None:
+    if not isinstance(given, wanted):
+        kind, article = type(given).__name__, "an" if type(given).__name__[0] in "aeiou" else "a"
+        raise InvalidInput(
+            "", [Problem(path, "", f"must be a {wanted.__name__}, not {article} {kind}; write {example}")]
+        )
+
+
+def _done_within(future: Future[Any], seconds: float) -> bool:
+    if seconds <= 0:
+        return future.done()
+    try:
+        future.get(timeout=seconds)
+    except TimeoutError:
+        return False
+    except ActorDead:
+        # The supervisor crashed while it drained; its successor has ended every request.
+        return True
+    return True
+
+
+__all__ = ["ActorSystem", "Endpoint"]

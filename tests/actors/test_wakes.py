@@ -1,0 +1,97 @@
+"""Waking across threads and loops: coalesced, never lost, and a closed loop is noticed."""
+
+import asyncio
+import gc
+import threading
+import weakref
+from typing import Any
+
+from greenroom.actors.wakes import LoopWaiter, ThreadWaiter, WakeHub, WakeHubs
+
+
+def test_a_thread_waiter_is_woken_and_stays_woken() -> None:
+    waiter = ThreadWaiter()
+    assert not waiter.wait(0)
+    waiter.wake()
+    waiter.wake()
+    assert waiter.wait(5)
+
+
+def test_one_crossing_for_a_burst() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        hub, futures = WakeHub(loop), [loop.create_future() for _ in range(100)]
+        crossings = []
+        crossing = loop.call_soon_threadsafe
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            crossings.append(args)
+            return crossing(*args, **kwargs)
+
+        loop.call_soon_threadsafe = counted  # type: ignore[method-assign,assignment]
+        thread = threading.Thread(target=lambda: [hub.wake(future) for future in futures])
+        thread.start()
+        thread.join()
+        await asyncio.wait_for(asyncio.gather(*futures), 5)
+        assert len(crossings) == 1
+
+    asyncio.run(main())
+
+
+def test_no_wake_is_lost_under_contention() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        hub, futures = WakeHub(loop), [loop.create_future() for _ in range(4000)]
+        threads = [
+            threading.Thread(target=lambda part=futures[n::4]: [hub.wake(future) for future in part])
+            for n in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        await asyncio.wait_for(asyncio.gather(*futures), 5)
+        for thread in threads:
+            thread.join()
+
+    asyncio.run(main())
+
+
+def test_a_future_that_was_cancelled_meanwhile_is_passed_over() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        hub, gone, here = WakeHub(loop), loop.create_future(), loop.create_future()
+        gone.cancel()
+        assert hub.wake(gone)
+        assert hub.wake(here)
+        await asyncio.wait_for(here, 5)
+
+    asyncio.run(main())
+
+
+def test_a_closed_loop_is_noticed() -> None:
+    loop = asyncio.new_event_loop()
+    hub = WakeHub(loop)
+    future: asyncio.Future[None] = loop.create_future()
+    loop.close()
+    assert not hub.wake(future)
+
+
+def test_a_loop_closed_with_a_wake_on_its_way_is_noticed_too() -> None:
+    loop = asyncio.new_event_loop()
+    hub = WakeHub(loop)
+    assert hub.wake(loop.create_future())
+    loop.close()
+    lost: list[bool] = []
+    LoopWaiter(hub, loop.create_future(), lambda: lost.append(True)).wake()
+    assert lost == [True]
+
+
+def test_one_hub_a_loop_gone_with_its_loop() -> None:
+    hubs, loop, other = WakeHubs(), asyncio.new_event_loop(), asyncio.new_event_loop()
+    assert hubs.of(loop) is hubs.of(loop)
+    assert hubs.of(loop) is not hubs.of(other)
+    gone = weakref.ref(hubs.of(loop))
+    loop.close()
+    other.close()
+    del loop
+    gc.collect()
+    assert gone() is None

@@ -1,0 +1,114 @@
+"""`greenroom simulate` as a process of its own."""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from simulator_client import chat
+
+from greenroom.providers.simulator import Simulator
+from greenroom.providers.simulator.command import add_arguments, run
+
+MAIN = (
+    "import argparse, sys; from greenroom.providers.simulator.command import add_arguments, run;"
+    "parser = argparse.ArgumentParser(prog='greenroom simulate'); add_arguments(parser);"
+    "sys.exit(run(parser.parse_args()))"
+)
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def running(*args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", "-c", MAIN, "--port", "0", *args]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ready, environ, curl = (process.stdout.readline() for _ in range(3))
+            assert ready.startswith("READY http://127.0.0.1:")
+            base_url = ready.split()[1]
+            assert f"OPENAI_BASE_URL={base_url}" in environ
+            assert f"curl -N {base_url}/chat/completions" in curl
+            yield process, base_url
+        finally:
+            process.kill()
+
+
+def post(base_url: str, content: str, **headers: str) -> str:
+    request = urllib.request.Request(  # noqa: S310
+        f"{base_url}/chat/completions",
+        json.dumps(chat(content)).encode(),
+        {"content-type": "application/json", **headers},
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        body: str = response.read().decode()
+        return body
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_told_to_stop(number: signal.Signals) -> None:
+    with running("--pace", "5000") as (process, base_url):
+        assert "greenroom" in post(base_url, "a secret plan")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert re.search(
+        r"#1 POST /v1/chat/completions 200 completed in 0\.\d+ s, first after .* deltas, .*, model m\n", out
+    )
+    assert "1 requests: 1 completed" in out.splitlines()[-1]
+    assert "secret plan" not in out
+
+
+def test_a_script_a_key_and_prompts_in_the_log(tmp_path: Path) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text('[[queue]]\ntext = "scripted"\n[default]\nstall = { after_deltas = 0 }\n')
+    with running("--script", str(script), "--api-key", "sk-k", "--log") as (process, base_url):
+        assert "scripted" in post(base_url, "Hello\x1b[2J", authorization="Bearer sk-k")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert r"prompt 'Hello\x1b[2J'" in out
+    assert "sk-k" not in out
+
+
+def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Simulator() as simulator:
+        assert run(parsed("--port", str(simulator.port))) == 2
+        wanted = (
+            f"greenroom simulate: cannot listen on 127.0.0.1:{simulator.port}: another program listens there; "
+            "--port 0 takes a free port\n"
+        )
+    assert capsys.readouterr().err == wanted
+
+
+def test_a_bad_script_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.json"
+    assert run(parsed("--script", str(path))) == 2
+    path.write_text('{"txt": "x"}')
+    assert run(parsed("--script", str(path))) == 2
+    missing, wrong = capsys.readouterr().err.splitlines()
+    assert "No such file" in missing
+    assert "did you mean 'text'" in wrong
+
+
+@pytest.mark.parametrize("args", [("--port", "70000"), ("--port", "x"), ("--pace", "0"), ("--pace", "nan")])
+def test_bad_arguments(args: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(*args)
+    assert repr(args[1]) in capsys.readouterr().err
+
+
+def parsed(*args: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(args)

@@ -1,0 +1,89 @@
+"""Which facts hold for which server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from greenroom.messages.invalid import InvalidInput
+from greenroom.messages.request import ChatRequest
+from greenroom.providers import profiles
+from greenroom.providers.profile import Profile
+from greenroom.providers.profiles import profile_for, profile_names, register_profile
+
+ASKED_FOR = (
+    "azure",
+    "cerebras",
+    "deepseek",
+    "fireworks",
+    "generic",
+    "groq",
+    "llamacpp",
+    "lmstudio",
+    "mistral",
+    "ollama",
+    "openai",
+    "openrouter",
+    "perplexity",
+    "sglang",
+    "together",
+    "vllm",
+    "xai",
+)
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Iterator[None]:
+    before = dict(profiles._profiles)
+    yield
+    profiles._profiles.clear()
+    profiles._profiles.update(before)
+
+
+def test_every_server_we_know_has_a_profile() -> None:
+    assert set(profile_names()) >= set(ASKED_FOR)
+
+
+@pytest.mark.parametrize("name", ASKED_FOR)
+def test_facts_are_consistent(name: str) -> None:
+    profile = profile_for(name)
+    assert profile.name == name
+    assert profile.key_env
+    assert profile.unsupported <= ChatRequest.model_fields.keys()
+    assert profile.capabilities.prefix_continuation is (profile.prefix is not None)
+    assert profile.local is (profile.base_url or "").startswith("http://127.0.0.1")
+    if profile.base_url is not None and profile.hosts:
+        assert profile_for(None, profile.base_url) is profile
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://api.openai.com/v1", "openai"),
+        ("https://eu.api.openai.com/v1", "openai"),
+        ("https://my-thing.openai.azure.com/openai/v1", "azure"),
+        ("http://localhost:1234/v1", "lmstudio"),
+        ("http://192.168.1.5:11434/v1", "ollama"),
+        ("https://evilapi.openai.com.example.org/v1", "generic"),
+        ("https://llm.test/v1", "generic"),
+        ("", "generic"),
+    ],
+)
+def test_profile_is_found_by_the_url(url: str, name: str) -> None:
+    assert profile_for(None, url).name == name
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(InvalidInput, match=r"'opneai'.*known: .*openai"):
+        profile_for("opneai")
+
+
+def test_third_party_profile_is_found_by_name_and_host_before_the_built_in_one() -> None:
+    mine = Profile(name="mine", hosts=("api.openai.com",), max_tokens_field="tokens")
+    register_profile(mine)
+    assert profile_for("mine") is mine
+    assert profile_for(None, "https://api.openai.com/v1") is mine
+
+
+def test_a_profile_refuses_a_fact_that_it_does_not_know() -> None:
+    with pytest.raises(InvalidInput, match="think_tag"):
+        Profile(name="x", think_tag=True)  # type: ignore[call-arg]

@@ -1,0 +1,128 @@
+"""The client's side: a collector for what a wire tells, and a loop that must leak nothing."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
+from greenroom.providers.transport import ReactorLink, ReactorTransport, TransportLimits
+
+LIMIT_S = 20.0
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+GET = HttpRequest("GET", "/", ())
+
+
+class SystemClock:
+    now_s = staticmethod(time.monotonic)
+    wall_s = staticmethod(time.time)
+
+
+def run_on(loop_name: str, work: Coroutine[Any, Any, Any]) -> Any:
+    """Run on a fresh loop; no task is left, and no socket (an unclosed one warns: an error)."""
+    errors: list[dict[str, Any]] = []
+    with asyncio.Runner(loop_factory=LOOPS[loop_name]) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: errors.append(context))
+        got = runner.run(_limited(work))
+    gc.collect()
+    assert not errors, errors
+    return got
+
+
+async def _limited(work: Coroutine[Any, Any, Any]) -> Any:
+    async with asyncio.timeout(LIMIT_S):
+        got = await work
+    # Closed transports let go of their sockets in the next turns of the loop.
+    for _ in range(3):
+        await asyncio.sleep(0)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left, left
+    return got
+
+
+def transport_to(url: str, limits: TransportLimits | None = None, **more: Any) -> ReactorTransport:
+    return ReactorTransport(url, clock=SystemClock(), limits=limits, **more)
+
+
+class Told:
+    """What one exchange told."""
+
+    def __init__(self) -> None:
+        self.reads: list[WireRead] = []
+        self.freed = 0
+        self.ended = asyncio.Event()
+        self._news = asyncio.Event()
+        self.wire: Any = None
+
+    def deliver(self, read: WireRead) -> None:
+        assert not self.ended.is_set(), "told after the end"
+        assert not self.freed, "told after it was free"
+        assert read.head or read.data or read.end, "told nothing"
+        self.reads.append(read)
+        self._news.set()
+        if read.end is not None:
+            self.ended.set()
+
+    def free(self) -> None:
+        self.freed += 1
+        self._news.set()
+
+    @property
+    def head(self) -> WireHead:
+        heads = [read.head for read in self.reads if read.head]
+        assert len(heads) == 1
+        return heads[0]
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(read.data for read in self.reads)
+
+    @property
+    def end(self) -> WireEnd:
+        end = self.reads[-1].end
+        assert end is not None
+        return end
+
+    @property
+    def message(self) -> str:
+        assert self.end.evidence is not None
+        return self.end.evidence.message
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        while not happened():
+            self._news.clear()
+            await self._news.wait()
+
+    async def over(self) -> "Told":
+        await self.ended.wait()
+        assert self.freed == 1
+        return self
+
+
+def begin(link: ReactorLink, request: HttpRequest = GET, epoch: int = 1) -> Told:
+    told = Told()
+    told.wire = link.exchange(request, epoch, told.deliver, told.free)
+    return told
+
+
+async def fetch(link: ReactorLink, request: HttpRequest = GET, epoch: int = 1) -> Told:
+    return await begin(link, request, epoch).over()
+
+
+async def closed(link: ReactorLink) -> None:
+    """Until the link's socket is lost."""
+    if link._transport is None:
+        return
+    gone = asyncio.Event()
+    link.on_close = gone.set
+    await gone.wait()

@@ -1,0 +1,33 @@
+"""Authorities and certificates made for the tests."""
+
+import functools
+import ssl
+from pathlib import Path
+
+import trustme
+
+
+class Trust:
+    """An authority of our own. `bundle` is its PEM file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ca = _authority()
+        self.bundle = str(folder / "ca.pem")
+        self._ca.cert_pem.write_to_path(self.bundle)
+
+    def server(self, *names: str) -> ssl.SSLContext:
+        """A server's context, with a certificate for `names`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        _certificate(names or ("127.0.0.1", "localhost")).configure_cert(context)
+        return context
+
+
+@functools.cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@functools.cache
+def _certificate(names: tuple[str, ...]) -> trustme.LeafCert:
+    return _authority().issue_cert(*names)

@@ -1,0 +1,139 @@
+"""Evidence to class: a table, and the recorded error bodies of real providers."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+
+from greenroom.messages.failures import ErrorClass, ErrorEvidence
+from greenroom.supervision.classifier import classify, is_retryable
+
+from strategies import evidences
+
+_BY_STATUS: dict[int, ErrorClass] = {
+    200: "unknown",
+    301: "unknown",
+    400: "invalid_request",
+    401: "credential",
+    402: "quota",
+    403: "permission",
+    404: "model_not_found",
+    408: "transient",
+    413: "invalid_request",
+    418: "invalid_request",
+    422: "invalid_request",
+    429: "rate_limit",
+    498: "overloaded",
+    500: "transient",
+    502: "transient",
+    503: "overloaded",
+    504: "transient",
+    524: "transient",
+    529: "overloaded",
+    599: "transient",
+}
+TABLE: list[tuple[dict[str, Any], ErrorClass]] = [
+    ({"kind": "clock", "clock": "first_content_timeout_s"}, "timeout"),
+    ({"kind": "clock", "clock": "deadline_s"}, "timeout"),
+    ({"kind": "clock"}, "timeout"),
+    ({"kind": "bound", "clock": "max_output_bytes"}, "output_limit"),
+    ({"kind": "bound", "clock": "max_pause_s"}, "slow_consumer"),
+    ({"kind": "bound", "clock": "max_event_bytes"}, "protocol"),
+    ({"kind": "bound"}, "output_limit"),
+    ({"kind": "crash"}, "bug"),
+    ({"kind": "refusal"}, "refused"),
+    ({"kind": "refusal", "code": "admission"}, "refused"),
+    ({"kind": "refusal", "code": "shutdown"}, "shutdown"),
+    ({"kind": "transport"}, "transient"),
+    ({"kind": "transport", "status": 401}, "credential"),
+    ({"kind": "transport", "status": 407}, "credential"),
+    ({"kind": "transport", "message": "the api key"}, "transient"),
+    ({"kind": "protocol"}, "protocol"),
+    ({"kind": "http", "status": 429, "code": "insufficient_quota"}, "quota"),
+    ({"kind": "http", "status": 429, "code": "INSUFFICIENT_QUOTA"}, "quota"),
+    ({"kind": "http", "status": 429, "error_type": "tokens", "code": "rate_limit_exceeded"}, "rate_limit"),
+    (
+        {
+            "kind": "http",
+            "status": 400,
+            "error_type": "invalid_request_error",
+            "code": "context_length_exceeded",
+        },
+        "context_length",
+    ),
+    (
+        {"kind": "http", "status": 503, "error_type": "unavailable_error", "message": "Loading model"},
+        "model_loading",
+    ),
+    ({"kind": "http", "status": 503, "message": "Loading model"}, "model_loading"),
+    (
+        {"kind": "http", "status": 400, "message": "This model's maximum context length is 10"},
+        "context_length",
+    ),
+    ({"kind": "http", "status": 400, "body": "Your credit balance is too low"}, "quota"),
+    ({"kind": "in_stream", "error_type": "overloaded_error"}, "overloaded"),
+    ({"kind": "in_stream", "message": "server is Overloaded"}, "overloaded"),
+    ({"kind": "in_stream", "message": "?"}, "unknown"),
+    *(({"kind": "http", "status": status}, expected) for status, expected in _BY_STATUS.items()),
+]
+
+RETRYABLE = {"transient", "rate_limit", "overloaded", "model_loading", "timeout", "protocol", "bug"}
+
+
+def evidence(**facts: Any) -> ErrorEvidence:
+    return ErrorEvidence(**{"message": "m", **facts})
+
+
+@pytest.mark.parametrize(("facts", "expected"), TABLE, ids=[str(row[0]) for row in TABLE])
+def test_class(facts: dict[str, Any], expected: ErrorClass) -> None:
+    assert classify(evidence(**facts)) == expected
+
+
+@pytest.mark.parametrize("error_class", get_args(ErrorClass))
+def test_what_a_second_try_may_change(error_class: ErrorClass) -> None:
+    assert is_retryable(evidence(kind="http"), error_class) == (error_class in RETRYABLE)
+    assert is_retryable(evidence(kind="http", is_retryable=True), error_class)
+    assert not is_retryable(evidence(kind="http", is_retryable=False), error_class)
+
+
+@given(evidences)
+def test_every_evidence_has_a_class(seen: ErrorEvidence) -> None:
+    assert classify(seen) in get_args(ErrorClass)
+
+
+def test_every_recorded_error_has_a_class(corpus: Path) -> None:
+    files = sorted((corpus / "errors").glob("*.json"))
+    assert len(files) > 50
+    unknown = []
+    for file in files:
+        recorded = json.loads(file.read_text())
+        found = classify(_read(recorded))
+        assert found in get_args(ErrorClass)
+        if found == "unknown":
+            unknown.append(file.name)
+    assert unknown == []
+
+
+def _read(recorded: dict[str, Any]) -> ErrorEvidence:
+    """A minimal reader: the codecs have their own, and their own tests."""
+    body = recorded["body"] or ""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = {}
+    error = said.get("error", said) if isinstance(said, dict) else {}
+    error = error if isinstance(error, dict) else {"message": str(error)}
+    return ErrorEvidence(
+        kind="http",
+        status=recorded["status"],
+        message=str(error.get("message", "")),
+        body=body[:4096],
+        code=_word(error.get("code")),
+        error_type=_word(error.get("type")),
+    )
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
