@@ -108,11 +108,6 @@ def handle_proxy(actor: LoopActorHooks, message: Any) -> Any:
     return pykka.Actor._handle_receive(actor, message)  # noqa: SLF001
 
 
-def envelope_parts(envelope: Any) -> tuple[Any, Any]:
-    """The message and the future to reply to."""
-    return envelope.message, envelope.reply_to
-
-
 def put_ask(ref: pykka.ActorRef[Any], message: Any, reply_to: Any) -> None:
     """Ask an actor of any runtime; `reply_to` is anything with `set` and `set_exception`."""
     ref.actor_inbox.put(Envelope(message, reply_to=reply_to))

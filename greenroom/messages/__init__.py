@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         CapabilityLookup,
         Clock,
         Codec,
-        CompletionSink,
         Decoded,
         Decoder,
         EventSink,
@@ -161,7 +160,6 @@ __all__ = [
     "Clock",
     "Codec",
     "Completion",
-    "CompletionSink",
     "ConfigError",
     "ConnectionFailed",
     "ContentRefused",
@@ -276,7 +274,7 @@ _HOMES = {
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",
     "contracts": (
-        "Call CapabilityLookup Clock Codec CompletionSink Decoded Decoder EventSink Link ModelSource "
+        "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelSource "
         "PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
     ),
     "deltas": (

@@ -9,13 +9,12 @@ from typing import Protocol, runtime_checkable
 
 from greenroom.messages.answer import Answer
 from greenroom.messages.commands import HttpRequest, WireHead, WireRead
-from greenroom.messages.completion import Completion
 from greenroom.messages.deltas import Delta
 from greenroom.messages.events import Event
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import Capabilities, Checkpoint, RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.messages.usage import Usage
 
 
@@ -199,17 +198,3 @@ class RetryStore(Protocol):
 
     def states(self) -> Iterator[RetryState]:
         """All that have not expired."""
-
-
-class Gate(Protocol):
-    """A request's one door from the stream to the consumer. Dispatcher thread only."""
-
-    checkpoint: Checkpoint
-
-    def commit(self, epoch: int, deltas: list[Delta]) -> bool:
-        """Journal, checkpoint and channel in one step. False: fenced or not contiguous, nothing was taken."""
-
-
-class CompletionSink(Protocol):
-    def __call__(self, completion: Completion) -> None:
-        """Told once, at the one end of a stream."""
