@@ -20,6 +20,7 @@ from typing import Any
 
 import pykka
 
+from benchmarks.memory import resident_kib
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
@@ -148,17 +149,6 @@ def ask_us(runtime: Runtime, asks: int) -> tuple[float, float]:
     runtime.stop([ref])
     cuts = statistics.quantiles(took, n=100)
     return cuts[49] * 1e6, cuts[98] * 1e6
-
-
-def resident_kib() -> float:
-    """Memory of this process that is in RAM."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        import resource
-
-        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-    return float(line.split()[1])
 
 
 def idle_kib(which: str, actors: int) -> float:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from greenroom.actors.future import Future
     from greenroom.actors.handle import AsyncCursor, Cursor, Stream
+    from greenroom.actors.told import Told
     from greenroom.config import load_config
+    from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
+    from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.completion import Choice, Completion, Timings
     from greenroom.messages.config import ProviderConfig, SystemConfig
     from greenroom.messages.deltas import (
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
         SlowConsumer,
         StartedBeforeFork,
         StreamCancelled,
+        StreamDetached,
         StreamError,
         StreamSystemDown,
         StreamTimedOut,
@@ -80,7 +84,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "actors.future": ("Future",),
     "actors.handle": ("AsyncCursor", "Cursor", "Stream"),
+    "actors.told": ("Told",),
     "config": ("load_config",),
+    "messages.attach_errors": ("ReplayRefused", "StreamInUse", "UnknownStream"),
+    "messages.batch": ("DeltaBatch",),
     "messages.completion": ("Choice", "Completion", "Timings"),
     "messages.config": ("ProviderConfig", "SystemConfig"),
     "messages.deltas": (
@@ -92,8 +99,9 @@ _HOMES = {
         "ContextLengthExceeded", "CredentialRefused", "ErrorEvidence", "Failure", "GreenroomError",
         "InternalError", "InvalidInput", "ModelLoading", "ModelNotFound", "OutputLimitExceeded",
         "PermissionRefused", "ProtocolViolation", "ProviderOverloaded", "QuotaExceeded", "RateLimited",
-        "RequestRejected", "ShutDown", "SlowConsumer", "StartedBeforeFork", "StreamCancelled", "StreamError",
-        "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure", "WouldDeadlock",
+        "RequestRejected", "ShutDown", "SlowConsumer", "StartedBeforeFork", "StreamCancelled", "StreamDetached",
+        "StreamError", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure",
+        "WouldDeadlock",
     ),
     "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
     "messages.parts": (
@@ -143,6 +151,7 @@ __all__ = [
     "CredentialRefused",
     "Cursor",
     "Delta",
+    "DeltaBatch",
     "ErrorEvidence",
     "Failure",
     "Future",
@@ -165,6 +174,7 @@ __all__ = [
     "ReasoningPart",
     "RefusalDelta",
     "RefusalPart",
+    "ReplayRefused",
     "RequestRejected",
     "ResponseFormat",
     "ShutDown",
@@ -172,7 +182,9 @@ __all__ = [
     "StartedBeforeFork",
     "Stream",
     "StreamCancelled",
+    "StreamDetached",
     "StreamError",
+    "StreamInUse",
     "StreamReset",
     "StreamSeam",
     "StreamSystemDown",
@@ -186,6 +198,7 @@ __all__ = [
     "TextDelta",
     "TextPart",
     "Timings",
+    "Told",
     "ToolCallCompleted",
     "ToolCallDelta",
     "ToolCallPart",
@@ -194,6 +207,7 @@ __all__ = [
     "ToolResultPart",
     "ToolSpec",
     "UnknownFailure",
+    "UnknownStream",
     "Usage",
     "UsageDelta",
     "WouldDeadlock",

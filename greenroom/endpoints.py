@@ -16,7 +16,7 @@ from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
 from greenroom.providers.registry import codec_for
-from greenroom.providers.transport import ReactorTransport
+from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
 
 
@@ -25,8 +25,11 @@ class Endpoint:
 
     def __init__(self, name: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock) -> None:
         self.name, self.config = name, config
-        self.codec: Codec = codec_for(config.kind)
-        profile = fitting_profile(name, config.profile, config.base_url)
+        try:
+            self.codec: Codec = codec_for(config.kind)
+            profile = fitting_profile(name, config.profile, config.base_url)
+        except InvalidInput as unknown:
+            raise InvalidInput("SystemConfig", unknown.under(f"providers.{name}").problems) from None
         self.base_url = _base_url(name, config, profile)
         _require_key(name, config, profile)
         self._profile = profile.name
@@ -34,11 +37,9 @@ class Endpoint:
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._asker: pykka.ActorRef[KeyAsker] | None = None
+        transport = _transport(name, self.base_url, config, clock)
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
-        transport = ReactorTransport(
-            self.base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock
-        )
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
         self.child = Permanent(name, Connection, (name, config, transport), cell)
 
@@ -50,7 +51,7 @@ class Endpoint:
             return ApiKeys((source,))
         if isinstance(source, tuple):
             return ApiKeys(source)
-        self._asker = KeyAsker.start(source, self.name)
+        self._asker = KeyAsker.start(source)
         return ApiKeys(asker=self._asker)
 
     def target(self, model: str) -> Target:
@@ -78,6 +79,23 @@ def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
             name, "base_url", "is required, such as http://127.0.0.1:8080/v1; no profile knows this provider"
         )
     return url
+
+
+def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -> ReactorTransport:
+    """Opens nothing; but a CA bundle that cannot be read is said now, not by the first request."""
+    if config.ca_bundle is not None:
+        try:
+            check_bundle(config.ca_bundle)
+        except BundleError as error:
+            raise _wrong(name, "ca_bundle", f"must be a PEM file that can be read: {error}") from None
+    try:
+        return ReactorTransport(base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock)
+    except ValueError as error:
+        # The field itself was checked when the configuration was made.
+        remedy = "set HTTPS_PROXY, HTTP_PROXY or ALL_PROXY right, NO_PROXY for this host, or the field"
+        raise _wrong(
+            name, "proxy", f"is not set, and the environment's cannot be used: {error}; {remedy}"
+        ) from None
 
 
 def _require_key(name: str, config: ProviderConfig, profile: Profile) -> None:

@@ -12,22 +12,41 @@ from greenroom.messages.invalid import Problem
 E = TypeVar("E")
 
 
+_ID_BYTES = 10
+_random: list[str] = []
+"""Drawn ahead: a draw is a system call, and lets other threads take the interpreter from us."""
+os.register_at_fork(after_in_child=_random.clear)
+
+
 def new_id(prefix: str) -> str:
-    """A fresh id: the prefix and 80 random bits, safe in paths and headers. Unique across forks."""
-    return f"{prefix}_{os.urandom(10).hex()}"
+    """A fresh id: the prefix and 80 random bits, safe in paths and headers. Unique across forks. Any thread."""
+    try:
+        drawn = _random.pop()
+    except IndexError:
+        ahead = os.urandom(128 * _ID_BYTES).hex()
+        drawn, *rest = (ahead[at : at + 2 * _ID_BYTES] for at in range(0, len(ahead), 2 * _ID_BYTES))
+        _random.extend(rest)
+    return f"{prefix}_{drawn}"
 
 
 def resolve(model: str | None, config: SystemConfig, endpoints: Mapping[str, E]) -> tuple[E, str]:
     """The endpoint and the model's name there. The provider is what stands before the first slash.
 
+    A model that names only a provider is that provider's `default_model`.
     Raises InvalidInput naming `model`, what stood there, and what would be right.
     """
     asked = model or config.default_model
     if asked is None:
         known = ", ".join(endpoints) or "none is configured"
         raise _wrong("None", f"name one as provider/model (providers: {known}), or set default_model")
-    provider, slash, name = asked.partition("/")
-    if not slash or not name:
+    provider, _, name = asked.partition("/")
+    if not name and provider in endpoints:
+        name = config.providers[provider].default_model or ""
+        if not name:
+            raise _wrong(
+                repr(asked), f"names no model, and {provider} has no default_model; write {provider}/MODEL"
+            )
+    if not name:
         raise _wrong(repr(asked), f"must be provider/model{_example(provider, endpoints)}")
     if provider not in endpoints:
         near = difflib.get_close_matches(provider, endpoints, n=1)

@@ -4,9 +4,9 @@ Thread-safe: every method may be called from any thread, and requests may be sen
 """
 
 import asyncio
+import functools
 import logging
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,19 +15,21 @@ import pykka
 from greenroom.actors.blocking import TokenCounter
 from greenroom.actors.channel import Channel
 from greenroom.actors.clock import SystemClock
+from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
+from greenroom.actors.errand import run_there
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future, refuse_to_block
 from greenroom.actors.handle import Stream, completion_future
 from greenroom.actors.ids import with_ids
 from greenroom.actors.job import Job
+from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.commands import AwaitIdle, CancelAll, GetStatistics, StartRequest, StopAdmission
+from greenroom.messages.commands import GetStatistics, StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import (
-    SYSTEM_DOWN,
     ErrorEvidence,
     InvalidInput,
     StartedBeforeFork,
@@ -36,10 +38,13 @@ from greenroom.messages.failures import (
 )
 from greenroom.messages.invalid import Problem
 from greenroom.messages.request import ChatRequest
+from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import new_id, resolve
+from greenroom.supervision.absences import Absences
+from greenroom.supervision.remains import Remains
 from greenroom.supervision.requests import LiveRequests, Requests, closing, judged
 from greenroom.supervision.root import Permanent, Root
 from greenroom.supervision.telemetry import StructlogSink
@@ -50,12 +55,12 @@ if TYPE_CHECKING:
 # Silent by default: without a handler of the host's, logging would print our warnings on stderr.
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
 
-_CANCEL_TIMEOUT_S = 5.0
-"""How long `stop` waits for cancelled streams to close their sockets."""
-
 
 class ActorSystem:
-    """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`."""
+    """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`.
+
+    Handles and pending futures hold it. Dropped without an end, it ends itself with a ResourceWarning.
+    """
 
     def __init__(
         self, config: SystemConfig, *, clock: "Clock | None" = None, events: "EventSink | None" = None
@@ -66,7 +71,7 @@ class ActorSystem:
         self._dispatcher = Dispatcher(
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
-        self._hubs = WakeHubs()
+        self._hubs = WakeHubs(self._dispatcher)
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -76,11 +81,12 @@ class ActorSystem:
         self._lock = threading.Lock()
         self._counter: pykka.ActorRef[TokenCounter] | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
+        self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
+        self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
             self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
         except BaseException:
-            self._dispatcher.stop()
-            self._close_sink()
+            self._remains.end()
             raise
 
     @classmethod
@@ -100,6 +106,7 @@ class ActorSystem:
 
             config = load_config()
         _check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
+        _check_sink(events)
         system = cls(config, clock=clock, events=events)
         system._run()
         return system
@@ -109,7 +116,8 @@ class ActorSystem:
             Permanent("requests", Requests, (self._live, self.config.max_streams), self._requests_cell)
         ]
         children += [endpoint.child for endpoint in self._endpoints.values()]
-        self._dispatcher.on_death(self._dispatcher_died)
+        self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
+        self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
         self._started = True
         self._dispatcher.spawn(Root, tuple(children), path="/")
@@ -123,14 +131,74 @@ class ActorSystem:
         where the dispatcher died or this process is a fork's child. A request that is not admitted ends as
         failed (AdmissionRefused) on the handle.
         """
-        channel, job, scope = self._submit(request)
+        return self._handle(*self._submit(request))
+
+    def _handle(self, channel: Channel, job: Job, scope: Any) -> Stream[Any]:
         ids, target = (job.stream_id, job.request_id), (job.target.provider, job.target.model)
-        return Stream(ids, target, channel, scope, self._dispatcher, self._hubs)
+        # Holds the system: as long as somebody may read, it is in use.
+        parting = functools.partial(self._detach, job, scope)
+        return Stream(ids, target, channel, scope, self._dispatcher, self._hubs, parting)
 
     def ask(self, request: ChatRequest) -> "Future[Completion[Any]]":
         """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does."""
-        channel, _, _ = self._submit(request)
-        return completion_future(channel, self._dispatcher)
+        channel, job, _ = self._submit(request)
+        return completion_future(channel, self._dispatcher, job.request_id, self)
+
+    def tell(self, request: ChatRequest, *, reply_to: pykka.ActorRef[Any]) -> Told:
+        """Sends the request; its deltas go to the service's own actor, as `DeltaBatch` messages.
+
+        Each batch is an ask: the next one is sent when the handler has returned, and until then deltas wait as
+        they do for any reader. The last batch, and no other, has the `completion`. What becomes of the stream
+        when the actor raises, dies or does not answer: see greenroom/actors/courier.py.
+        Raises as `stream` does; InvalidInput where `reply_to` is no actor's ref, pykka.ActorDeadError where it
+        is dead.
+        """
+        given: object = reply_to
+        if not isinstance(given, pykka.ActorRef):
+            text = "must be an actor's ref (what MyActor.start() returns, or self.actor_ref in an actor)"
+            raise InvalidInput.at("reply_to", text, given)
+        if not reply_to.is_alive():
+            raise ActorDead(f"reply_to is the ref of an actor that has ended: {reply_to}")
+        _, job, scope = self._submit(request)
+        send_courier(self._dispatcher, job, scope, reply_to)
+        return Told(job.stream_id, job.request_id, job.target.provider, job.target.model, scope)
+
+    def attach(self, stream_id: str, *, after_seq: int | None = None) -> Stream[Any]:
+        """Another handle of a stream that was detached, in this process, within its `detach_grace_s`.
+
+        It goes on where the former handle's readers stopped; with `after_seq`, behind that delta, so that what
+        had been taken before is repeated, up to `max_replay_bytes` (0 repeats from the first). A stream that
+        ended meanwhile gives the rest, and its end. Any thread; waits for the dispatcher thread for a moment.
+        Raises UnknownStream, StreamInUse (not detached), ReplayRefused (it says from where it can be repeated)
+        and InvalidInput; the stream is then as it was. SystemStopped and SystemDown as `stream` does.
+        """
+        self._check_open()
+        _check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
+        if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
+            raise InvalidInput.at(
+                "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
+            )
+
+        def work() -> tuple[Channel, Job, Any]:
+            live = self._live.get(stream_id)
+            job, scope, channel = self._absences.attach(stream_id, after_seq, live)
+            return channel, job, scope
+
+        return self._handle(*run_there(self._dispatcher, work))
+
+    def _detach(self, job: Job, scope: Any, channel: Channel) -> None:
+        def work() -> None:
+            absence = self._absences.detach(job, scope, channel)
+            if absence is not None:
+                self._requests_cell.ref.tell(absence.begins)
+
+        try:
+            run_there(self._dispatcher, work)
+        except StartedBeforeFork:
+            raise
+        except SystemDown:
+            # Every stream has its end, and nobody will attach: there is nothing to keep.
+            return
 
     def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
         self._check_open()
@@ -148,7 +216,7 @@ class ActorSystem:
             job.channel.close(closing(job, judged(job, evidence), self._clock.now_s()))
         elif not self._dispatcher.is_running:
             # It died between the check and the mail: its last words did not know of this job.
-            self._dispatcher_died(SystemDown("the dispatcher is not running"))
+            self._remains.dispatcher_died(SystemDown("the dispatcher is not running"))
         return job.channel, job, cell.ref
 
     def _job(self, request: ChatRequest) -> Job:
@@ -171,6 +239,7 @@ class ActorSystem:
             self._check_open()
             if self._counter is None:
                 self._counter = TokenCounter.start(count_tokens)
+                self._remains.closers.append(functools.partial(self._counter.stop, block=False))
             return self._counter
 
     # ---- what is going on
@@ -178,14 +247,15 @@ class ActorSystem:
     def statistics(self, timeout_s: float = 5.0) -> SystemStatistics:
         """One frozen snapshot of every component. Blocks for a moment: not for dispatcher threads."""
         self._check_open()
-        requests = self._requests_cell.ref.ask(GetStatistics(), timeout=timeout_s)
+        wait_s = seconds("timeout_s", timeout_s)
+        requests = self._requests_cell.ref.ask(GetStatistics(), timeout=wait_s)
         refs = {name: endpoint.child.cell.ref for name, endpoint in self._endpoints.items()}
         asked = {name: ref.ask(GetStatistics(), block=False) for name, ref in refs.items()}
         runtime = self._dispatcher.statistics()
         return SystemStatistics(
             at_s=self._clock.wall_s(),
             requests=requests,
-            endpoints=tuple(self._told(name, future, timeout_s) for name, future in asked.items()),
+            endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
             runtime=RuntimeStatistics(
                 actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
                 zombies_total=runtime.zombies,
@@ -210,10 +280,12 @@ class ActorSystem:
         """No further requests; live streams have `drain_s` (the config's) to end, then are cancelled.
 
         Returns when sockets, actors and threads are gone and the event sink is flushed. Idempotent; in a
-        fork's child, which has none of these, it does nothing. Raises WouldDeadlock on a dispatcher thread;
-        then nothing was stopped. Interrupted while it drains (Ctrl-C), it ends what is live at once.
+        fork's child, which has none of these, it does nothing. Raises WouldDeadlock on a dispatcher thread,
+        and InvalidInput where `drain_s` is no number; then nothing was stopped. Interrupted while it drains
+        (Ctrl-C), it ends what is live at once.
         """
         refuse_to_block("stop()", "call it from another thread")
+        drain_s = seconds("drain_s", self.config.drain_s if drain_s is None else drain_s)
         if isinstance(self._dispatcher.down, StartedBeforeFork):
             return
         with self._stopping:
@@ -223,36 +295,17 @@ class ActorSystem:
                 self._stopped = True
             try:
                 if self._dispatcher.is_running:
-                    self._drain(self.config.drain_s if drain_s is None else drain_s)
+                    self._remains.drain(self._requests_cell.ref, drain_s)
             finally:
                 self._end()
 
     def _end(self) -> None:
-        self._dispatcher.stop()
-        for endpoint in self._endpoints.values():
-            endpoint.close()
-        if self._counter is not None:
-            self._counter.stop(block=False)
-        self._close_sink()
+        self._remains.end()
         self._ended = True
 
-    def _close_sink(self) -> None:
-        close: Callable[[], object] | None = getattr(self._sink, "close", None)
-        if close is not None:
-            close()
-
-    def _drain(self, drain_s: float) -> None:
-        requests = self._requests_cell.ref
-        requests.tell(StopAdmission())
-        idle = requests.ask(AwaitIdle(), block=False)
-        if not _done_within(idle, drain_s):
-            requests.tell(CancelAll("shutdown"))
-            _done_within(idle, _CANCEL_TIMEOUT_S)
-
-    def _dispatcher_died(self, error: BaseException) -> None:
-        text = "the system was stopped under the stream" if self._stopped else f"the dispatcher died: {error}"
-        evidence = ErrorEvidence(kind="crash", code=SYSTEM_DOWN, message=text)
-        self._live.fail_all(evidence, self._clock.now_s())
+    def __del__(self) -> None:
+        if getattr(self, "_started", False) and self._dispatcher.is_running:
+            self._dispatcher.from_finalizer(self._remains, self._requests_cell.ref)
 
     def _check_open(self) -> None:
         self._dispatcher.refuse_after_fork()
@@ -282,25 +335,19 @@ class ActorSystem:
         return f"<ActorSystem {state}: {', '.join(self._endpoints) or 'no providers'}>"
 
 
+def _check_sink(events: object) -> None:
+    missing = [name for name in ("wants", "emit") if not callable(getattr(events, name, None))]
+    if events is not None and missing:
+        text = f"must be an EventSink (greenroom.messages.contracts): it has no {' and no '.join(missing)}"
+        raise InvalidInput.at("events", text, events)
+
+
 def _check_type(given: object, wanted: type, path: str, example: str) -> None:
     if not isinstance(given, wanted):
         kind, article = type(given).__name__, "an" if type(given).__name__[0] in "aeiou" else "a"
         raise InvalidInput(
             "", [Problem(path, "", f"must be a {wanted.__name__}, not {article} {kind}; write {example}")]
         )
-
-
-def _done_within(future: Future[Any], seconds: float) -> bool:
-    if seconds <= 0:
-        return future.done()
-    try:
-        future.get(timeout=seconds)
-    except TimeoutError:
-        return False
-    except ActorDead:
-        # The supervisor crashed while it drained; its successor has ended every request.
-        return True
-    return True
 
 
 __all__ = ["ActorSystem", "Endpoint"]

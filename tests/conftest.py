@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -12,14 +13,20 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from greenroom.providers import profiles
+
 from real_llama import llama_server, real_model  # noqa: F401  (fixtures: one server for the whole session)
+from request_path import rig  # noqa: F401  (fixture)
+from shared_files import SHARED
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-SHARED = Path(os.environ.get("GREENROOM_SHARED", Path(__file__).parents[2] / "shared"))
-"""Recorded bytes and error bodies that are judged against; not part of the repository."""
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without job control starts `command &` so; the children of our Ctrl-C tests would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SYSTEM_TESTS = Path(__file__).parent / "system"
 LEAK_WAIT_S = 5.0
 
@@ -41,6 +48,31 @@ def corpus() -> Path:
 def recordings() -> Path:
     """Streams recorded from real servers (../shared/recordings), or a skip."""
     return _shared("recordings")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _full_collections_pass_over_what_is_old() -> None:
+    """The tests' own full collections need not walk what was there before their file began."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take the interpreter from each other as often as they can: races that are possible happen."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def profiles_as_before() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    before = dict(profiles._profiles)
+    yield
+    profiles._profiles.clear()
+    profiles._profiles.update(before)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """A provider without a socket: a wire that speaks lines, played by the test's thread.
 
 The lines: `t hello` text, `r why` reasoning, `u 5` usage, `c name` a tool call begins, `.` progress without
-content, `raw x`, `done`, `pause`, `fail message`, `boom` raises. A status of 400 and more makes the body the
-message of an http failure.
+content, `fin` all but the end was read, `raw x`, `done`, `pause`, `fail message`, `boom` raises. A status of
+400 and more makes the body the message of an http failure.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class LineDecoder:
         self._adjust: str | None = None
         self._retry_after_s: float | None = None
         self._usage = Usage()
-        self._over = False
+        self._over = self._finished = False
 
     def head(self, head: WireHead) -> None:
         self._status = head.status
@@ -108,6 +108,8 @@ class LineDecoder:
         match word:
             case ".":
                 decoded.progress = True
+            case "fin":
+                decoded.finished = self._finished = True
             case "done" | "pause":
                 decoded.answer, decoded.paused = self._answer("stop"), word == "pause"
                 self._over = True
@@ -126,6 +128,8 @@ class LineDecoder:
                 retry_after_s=self._retry_after_s,
             )  # fmt: skip
             return Decoded(failure=failure)
+        if clean and self._finished:
+            return Decoded(answer=self._answer("stop"))
         return Decoded(failure=ErrorEvidence(kind="protocol", phase="end", message="cut before its end"))
 
     def answer_so_far(self) -> Answer:
@@ -204,6 +208,8 @@ class FakeLink:
         self.reusable = True
         self.closed = False
         self.exchanges = 0
+        self.idle_limit_s: float | None = None
+        self.on_close: Any = None
 
     def exchange(self, request: HttpRequest, epoch: int, deliver: Any, free: Any) -> FakeWire:
         error = self.transport.exchange_errors.pop(0) if self.transport.exchange_errors else None

@@ -1,9 +1,11 @@
 """The request path without a socket: a rig that drives real actors against `fake_provider`."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from greenroom.actors.channel import Channel
 from greenroom.actors.clock import ManualClock
@@ -17,7 +19,7 @@ from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import ProviderConfig
 from greenroom.messages.contracts import Target
-from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.failures import ErrorEvidence, StreamError
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.signals import Ids
@@ -215,6 +217,22 @@ class Rig:
 
     def stop(self) -> None:
         assert self.dispatcher.stop()
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A rig that runs; at the end nothing may be left in it."""
+    rig = Rig().start()
+    yield rig
+    rig.check_nothing_left()
+    rig.stop()
+
+
+def error_of(started: Started) -> StreamError:
+    """What the request that has failed by now raises."""
+    with pytest.raises(StreamError) as caught:
+        started.stream.result(timeout=0)
+    return caught.value
 
 
 def in_thread(work: Callable[[], Any]) -> "Outcome":

@@ -49,6 +49,10 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
         "greenroom.providers.openai_chat",
     ): "a codec loads when its kind is used",
     (
+        "greenroom.providers.registry",
+        "greenroom.providers.openai_completions",
+    ): "a codec loads when its kind is used",
+    (
         "greenroom.providers.simulator.pytest_plugin",
         "greenroom.providers.simulator.server",
     ): "pytest loads the plugin in every run of whoever installed greenroom",

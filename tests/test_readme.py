@@ -45,4 +45,5 @@ def test_every_file_that_it_links_to_is_there() -> None:
 
 
 def test_it_fits_on_a_screen() -> None:
-    assert len(README.splitlines()) <= 70
+    """But for the tables: what is to be read."""
+    assert len([line for line in README.splitlines() if not line.startswith("|")]) <= 65

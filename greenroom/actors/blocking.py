@@ -1,11 +1,13 @@
 """Homes of blocking work: actors with a thread of their own, asked by the others and never waited for."""
 
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pykka
 
-from greenroom.messages.commands import CountTokens, GetKey
+from greenroom.messages.commands import CountTokens, GetKey, NoKey
 
 WAITING_MAX = 1024
 """As many questions wait for a blocking actor that does not answer; who would be the next need not ask."""
@@ -23,17 +25,17 @@ def _waiting(inbox: Any) -> int:
 
 
 class KeyAsker(pykka.ThreadingActor):
-    """Runs a provider's api_key callable, one call at a time. What it raises goes to the asker only.
+    """Runs a provider's api_key callable, one call at a time. What it raises is not raised on:
+    Pykka would log it, and its words may hold the key. The asker is told its type and its place.
 
     A call answers all that were asked before it began: behind a slow one no queue of calls grows.
     """
 
     use_daemon_thread = True
 
-    def __init__(self, ask_user: Callable[[], str], provider: str) -> None:
+    def __init__(self, ask_user: Callable[[], str]) -> None:
         super().__init__()
         self._ask_user = ask_user
-        self._provider = provider
         self._key = ""
         self._answered = 0
         """How many of those that come next had been asked before the last call began."""
@@ -45,16 +47,35 @@ class KeyAsker(pykka.ThreadingActor):
             self._answered -= 1
             return self._key
         asked_before = _waiting(self.actor_inbox)
-        self._key = self._checked(self._ask_user())
-        self._answered = asked_before
+        try:
+            key: object = self._ask_user()
+        except BaseException as error:  # noqa: BLE001  (user code; a SystemExit would end all Pykka actors)
+            return NoKey(f"failed: {type(error).__name__}{_place_of(error)}")
+        if (wrong := _wrong_key(key)) is not None:
+            return NoKey(f"returned {wrong}, not a key")
+        self._key, self._answered = str(key), asked_before
         return self._key
 
-    def _checked(self, key: Any) -> str:
-        if not isinstance(key, str) or not key:
-            raise TypeError(
-                f"api_key of provider {self._provider!r} returned {type(key).__name__}, not a key"
-            )
-        return key
+
+def _wrong_key(key: object) -> str | None:
+    """What this is instead of a key; None for one."""
+    if not isinstance(key, str):
+        return f"a value of type {type(key).__name__}"
+    if not key:
+        return "an empty string"
+    visible = key.isascii() and key.isprintable() and " " not in key
+    return (
+        None if visible else "a string with spaces, line ends or other characters that a header cannot hold"
+    )
+
+
+def _place_of(error: BaseException) -> str:
+    """Where it was raised: file and line, no text."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if len(frames) < 2:
+        return ""
+    frame, line = frames[-1]
+    return f" at {Path(frame.f_code.co_filename).name}:{line}"
 
 
 class TokenCounter(pykka.ThreadingActor):

@@ -5,6 +5,7 @@ before its first incarnation and between two, until its owner calls `close`. A n
 before: that is abandoned, and nothing that it had asked for reaches the new one.
 """
 
+import contextlib
 import threading
 import uuid
 from typing import Any
@@ -65,6 +66,10 @@ class Cell(Mailbox):
             return True
         life = self.life
         return self.incarnation == 0 if life is None else not life.stopped
+
+    def has_lived(self) -> bool:
+        """True once an incarnation has begun, whatever became of it. False for one that never did."""
+        return self.life is not None or self._ended is not None
 
     def actor(self) -> Any:
         """The actor that lives here, or is about to."""
@@ -156,8 +161,8 @@ class Cell(Mailbox):
         if life is None:
             self._sort_mail("dead")
             return
-        if self.mail and len(self.mail) > self._high:
-            self._report_high(len(self.mail))
+        if (self.mail or self.backlog) and (depth := self.depth()) > self._high:
+            self._report_high(depth)
         if not life.stopped:
             life.run()
         if life.stopped:
@@ -291,19 +296,16 @@ class Cell(Mailbox):
 
     def _sort_mail(self, why: str) -> None:
         """Bury what no incarnation will take: all if closed, else what is over the bound, newest first."""
+        # More than one thread may be at it: the dispatcher's, the watchdog's, once the system is down senders'.
         if self.closed:
-            while self.control:
-                self.home.bury(self.take_control(), self, why)
-        mail = self.mail
-        keep = 0 if self.closed else self.bound
-        while mail and len(mail) > keep:
-            if self.closed:
-                item = mail.popleft()
-            else:
-                item, why = mail.pop(), "full"
+            with contextlib.suppress(LookupError):
+                while True:
+                    self.home.bury(self.take_control(), self, why)
+        surplus = self.take_surplus(0 if self.closed else self.bound)
+        for item in reversed(surplus) if self.closed else surplus:
             if is_admitted(item):
                 self.count_out()
-            self.home.bury(item, self, why)
+            self.home.bury(item, self, why if self.closed else "full")
 
     def _tell_watchers(self, down: Down) -> None:
         with self.home.lock:

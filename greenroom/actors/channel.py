@@ -24,7 +24,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
-from greenroom.actors.merging import OVERHEAD_BYTES, Merge, mergeable
+from greenroom.actors.merging import OVERHEAD_BYTES, Merge, begin_of, mergeable
 from greenroom.messages.completion import Completion
 from greenroom.messages.deltas import Delta
 from greenroom.messages.options import StreamingOptions
@@ -55,6 +55,7 @@ class Seat(Protocol):
     def give(self, item: Delta | Nothing) -> None: ...
 
 
+_NOBODY: list[Any] = []
 _NO_SEATS: deque[Seat] = deque()
 """Empty for ever: an empty deque of one's own costs 0.7 KiB a stream, and few have a seat."""
 
@@ -64,13 +65,14 @@ class Channel:
 
     __slots__ = (
         "_back", "_back_bytes", "_cap_bytes", "_closers", "_end", "_front", "_full", "_lock", "_readers",
-        "_result_waiters", "_seats", "_serving", "_waiters", "_watermark", "demand", "reads", "started_reading",
+        "_result_waiters", "_seats", "_serving", "_waiters", "_watermark", "demand", "generation", "reads",
+        "started_reading",
     )  # fmt: skip
 
     def __init__(self, options: StreamingOptions) -> None:
         self._lock = threading.RLock()
         self._front: deque[Delta | Merge] = deque()
-        self._back: deque[Delta | Merge] = deque()
+        self._back: list[Delta | Merge] = []
         self._back_bytes = 0
         # Half for each queue, so that both together hold what the option says.
         self._cap_bytes = options.max_buffer_bytes // 2
@@ -82,6 +84,8 @@ class Channel:
         self._closers: list[Callable[[Completion], None]] = []
         self._end: Completion | None = None
         self._full = False
+        self.generation = 0
+        """How many channels the request had before this one: each attach makes another."""
         self._readers = self._result_waiters = 0
         self.started_reading = False
         self.reads = 0
@@ -91,8 +95,12 @@ class Channel:
 
     # ---- producer: dispatcher thread
 
-    def push(self, deltas: list[Delta], content_bytes: int) -> None:
-        """Append deltas with that much content; serve and wake who waits. Never blocks for long."""
+    def push(self, deltas: list[Delta], content_bytes: int) -> bool:
+        """Append deltas with that much content; serve and wake who waits. Never blocks for long.
+
+        True: the channel is full now.
+        """
+        emptied, served, waiter = False, _NOBODY, None
         with self._lock:
             back = self._back
             if len(back) + len(deltas) <= self._watermark:
@@ -103,16 +111,25 @@ class Channel:
             self._back_bytes += content_bytes + OVERHEAD_BYTES * len(deltas)
             if self._back_bytes >= self._cap_bytes and self._metered():
                 self._full = True
-            if not self._seats and not self._waiters:
-                return
-            emptied, served = self._serve_seats()
-            woken = self._take_waiters()
-        self._tell(served, woken, emptied)
+            if self._seats:
+                emptied, served = self._serve_seats()
+                woken = self._take_waiters()
+            elif self._waiters:
+                # Nearly always there is one, and it is woken by the first delta.
+                waiter = self._waiters.pop(0)
+                woken = self._take_waiters(1) if self._waiters else _NOBODY
+            else:
+                return self._full
+        if waiter is not None:
+            _safely(waiter.wake)
+        if served or woken or emptied:
+            self._tell(served, woken, emptied)
+        return self._full
 
-    def close(self, completion: Completion) -> bool:
-        """The one end. What was pushed before can still be read. False where it had ended already."""
+    def close(self, completion: Completion, *, anew: bool = False) -> bool:
+        """The one end. What was pushed before can still be read. False: it had one, and this is not `anew`."""
         with self._lock:
-            if self._end is not None:
+            if self._end is not None and not anew:
                 return False
             self._end = completion
             self._full = False
@@ -123,6 +140,20 @@ class Channel:
         for closer in closers:
             _safely(closer, completion)
         return True
+
+    def sever(self, completion: Completion) -> int | None:
+        """Its readers are cut off with this end, also where it had another. The seq of the first delta that
+        none of them had taken, None where there was none: the journal has them all. Nothing is pushed later.
+        """
+        with self._lock:
+            # A swap: what a reader without the lock takes from now on, it takes from the new one.
+            unread, self._front = self._front, deque()
+            unread.extend(self._back)
+            self._back.clear()
+            self._back_bytes = 0
+            self._end = completion  # here: who finds nothing left must not meet the former end
+        Channel.close(self, completion, anew=True)
+        return begin_of(unread[0]) if unread else None
 
     @property
     def full(self) -> bool:
@@ -136,12 +167,17 @@ class Channel:
 
     def take(self) -> Delta | Nothing:
         """The next delta, `Nothing.YET` where none has come, `Nothing.MORE` after the end."""
-        try:
-            item = self._front.popleft()
-        except IndexError:
+        # Looked at first: an exception for each delta would cost more than all the rest.
+        if self._front:
+            try:
+                item = self._front.popleft()
+            except IndexError:
+                return self._take_from_back()
+            self.reads += 1
+            return item.delta() if isinstance(item, Merge) else item
+        if self._back or self._end is not None:
             return self._take_from_back()
-        self.reads += 1
-        return item.delta() if isinstance(item, Merge) else item
+        return Nothing.YET
 
     def untake(self, delta: Delta) -> None:
         """Gives back the delta taken last: its reader was cancelled before it could use it."""
@@ -174,7 +210,8 @@ class Channel:
         with self._lock:
             if self._front or self._back or self._end is not None:
                 return False
-            self._waiters.append(waiter)
+            if waiter not in self._waiters:
+                self._waiters.append(waiter)
             return True
 
     def forget(self, waiter: Waiter) -> None:
@@ -311,9 +348,9 @@ class Channel:
         self.reads += 1
         return item.delta() if isinstance(item, Merge) else item
 
-    def _take_waiters(self) -> list[Waiter]:
-        """As many waiters as there are items, in their order; all at the end."""
-        items = len(self._front) + len(self._back)
+    def _take_waiters(self, taken: int = 0) -> list[Waiter]:
+        """As many waiters as there are items less `taken`, in their order; all at the end."""
+        items = len(self._front) + len(self._back) - taken
         woken: list[Waiter] = []
         while self._waiters and (self._end is not None or len(woken) < items):
             woken.append(self._waiters.pop(0))
@@ -321,17 +358,25 @@ class Channel:
 
     def _take_from_back(self) -> Delta | Nothing:
         with self._lock:
-            emptied = self._refill() if self._back and not self._front else False
-            item = self._pop()
+            back = self._back
+            if len(back) == 1 and not self._front and not self._full:
+                # A reader that keeps up: what came is handed on as it is.
+                self._back_bytes = 0
+                self.reads += 1
+                item = back.pop()
+                return item.delta() if isinstance(item, Merge) else item
+            emptied = self._refill() if back and not self._front else False
+            taken = self._pop()
         if emptied:
             self.demand()
-        return item
+        return taken
 
     def _tell(self, served: list[tuple[Seat, Delta | Nothing]], woken: list[Waiter], emptied: bool) -> None:
         while served:
             try:
                 while served:
-                    _give(*served.pop(0))
+                    seat, item = served.pop(0)
+                    _safely(seat.give, item)
             finally:
                 self._serving.release()
             # Who came meanwhile left its seat to us.
@@ -342,10 +387,6 @@ class Channel:
             _safely(waiter.wake)
         if emptied:
             self.demand()
-
-
-def _give(seat: Seat, item: Delta | Nothing) -> None:
-    _safely(seat.give, item)
 
 
 def _safely(tell: Callable[..., object], *args: Any) -> None:

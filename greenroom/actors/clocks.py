@@ -8,6 +8,12 @@ from dataclasses import dataclass
 
 from greenroom.messages.options import StreamingOptions
 
+ERROR_BODY_S = 5.0
+"""For the rest of an answer that says no: its status is known, and worth more than a timeout."""
+
+END_WAIT_S = 5.0
+"""For usage and the wire's own end behind an answer whose every choice is finished: no content is to come."""
+
 
 @dataclass(slots=True)
 class Clocks:
@@ -19,19 +25,48 @@ class Clocks:
     """Request written, or the last content read."""
     has_content: bool = False
     has_progress: bool = False
+    refused: bool = False
+    """The answer's status is an error; what follows only explains it."""
+    finished: bool | None = False
+    """The answer waits for nothing but its end. None: content came after it had said so once."""
     paused_at_s: float | None = None
     reads_at_pause: int = 0
 
     def content(self, received_s: float) -> bool:
         """True where another clock runs from now on: it may be due before the one that ran."""
         self.waiting_since_s = received_s
-        same = self.has_content and not self.has_progress
+        if self.finished:
+            self.finished = None
+        if self.has_content and not self.has_progress:
+            return False
         self.has_content, self.has_progress = True, False
-        return not same
+        return True
 
     def progress(self) -> None:
         """The model works without content: the longer clock counts until content comes."""
         self.has_progress = True
+
+    def caught_up(self, now_s: float, last_read_s: float) -> None:
+        """We had not read for a while, as we could not follow: if the last read brought content, the silence
+        since was ours. A flood without content is no content, however much there is of it.
+        """
+        if self.waiting_since_s == last_read_s:
+            self.waiting_since_s = now_s
+
+    def finish(self, received_s: float) -> bool:
+        """The answer is finished but for its end. True where the clock of that end begins to run."""
+        if self.finished is not False:
+            return False
+        self.waiting_since_s, self.finished = received_s, True
+        return True
+
+    @property
+    def awaits_end(self) -> bool:
+        return self.finished is True and self.paused_at_s is None
+
+    def refuse(self, received_s: float) -> None:
+        """An error's head has come: from now on the clock of its body runs."""
+        self.waiting_since_s, self.refused = received_s, True
 
     def pause(self, now_s: float, reads: int) -> None:
         self.paused_at_s, self.reads_at_pause = now_s, reads
@@ -59,6 +94,10 @@ class Clocks:
         """When the running clock runs out."""
         since_s = self.waiting_since_s if self.paused_at_s is None else self.paused_at_s
         allowed_s: float = getattr(self.options, self.name())
+        if self.refused:
+            allowed_s = min(allowed_s, ERROR_BODY_S)
+        elif self.awaits_end:
+            allowed_s = min(allowed_s, END_WAIT_S)
         return since_s + allowed_s
 
     def reader_moved(self, now_s: float, reads: int) -> bool:

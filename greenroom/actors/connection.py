@@ -13,7 +13,15 @@ from typing import Any, ClassVar
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.pool import Connect, Key, Pool, Use, key_of
-from greenroom.messages.commands import CancelOpen, GetStatistics, Open, Opened, OpenFailed, WireRead
+from greenroom.messages.commands import (
+    CancelOpen,
+    GetStatistics,
+    Open,
+    Opened,
+    OpenFailed,
+    ReadOn,
+    WireRead,
+)
 from greenroom.messages.config import ProviderConfig
 from greenroom.messages.contracts import Link, Transport, TransportError, Wire
 from greenroom.messages.events import ProviderConnected, ProviderDisconnected
@@ -23,6 +31,11 @@ from greenroom.messages.statistics import EndpointStatistics
 
 DRAIN_S = 0.5
 """How long a finished answer's connection may still take to end its HTTP body, to be used again."""
+SWEEP_APART_S = 0.05
+"""Between two looks at idle links: those that rest alike are closed together."""
+BACKLOG_READS = 8
+BACKLOG_BYTES = 1024 * 1024
+"""More reads than this waiting at a stream, or one so large (an inflated one), and its socket is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,14 @@ class DrainOver:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Look for idle links that are due to be closed."""
+    """Idle links are due to be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """A socket is gone. If it was idle, its place is free."""
+
+    late_is_fine: ClassVar[bool] = True
 
 
 @dataclass(slots=True)
@@ -60,6 +80,8 @@ class Table:
     reused: int = 0
     closed: bool = False
     """No incarnation will come: what becomes free is closed."""
+    loss_told: bool = False
+    """A LinkLost is on its way."""
     fresh: set[Link] = field(default_factory=set)
     """Connected, and not yet in the pool: their news is on its way."""
 
@@ -88,6 +110,7 @@ class Connection(LoopActor):
             self.cell.state = Table(Pool(self._config.max_connections, self._config.keep_alive_s))
         self._table: Table = self.cell.state
         self._pool, self._wires, self._holders = self._table.pool, self._table.wires, self._table.holders
+        self._table.loss_told = False
         for link in self._table.rest():
             link.close()
         for holder, key in list(self._holders.items()):
@@ -154,6 +177,7 @@ class Connection(LoopActor):
         if done.error is None:
             link: Link = done.value
             self._table.fresh.discard(link)
+            self._notice_loss(link)
             self._table.opened += 1
             self._tell_connected(self.clock.now_s() - done.tag)
             self._do(self._pool.connected(link, self.clock.now_s()))
@@ -169,11 +193,16 @@ class Connection(LoopActor):
     def on_waited_too_long(self, message: WaitedTooLong) -> None:
         asked = self._pool.waiting.pop(message.key, None)
         if asked is not None:
-            limit = self._pool.max_connections
-            text = f"no connection to {self._provider} became free in time (max_connections={limit})"
-            self._refuse(
-                asked, ErrorEvidence(kind="clock", clock="pool_timeout_s", phase="connect", message=text)
+            limit, wait_s = self._pool.max_connections, self._config.pool_timeout_s
+            text = (
+                f"no connection to {self._provider} became free within {wait_s:g} s (pool_timeout_s);"
+                f" max_connections={limit} are in use"
             )
+            # The wait was the try: another one would only begin at the end of the queue.
+            refusal = ErrorEvidence(
+                kind="clock", clock="pool_timeout_s", phase="connect", message=text, is_retryable=False
+            )
+            self._refuse(asked, refusal)
 
     @receives(Freed)
     def on_freed(self, message: Freed) -> None:
@@ -189,10 +218,30 @@ class Connection(LoopActor):
     @receives(Sweep)
     def on_sweep(self, _: Sweep) -> None:
         self._sweeping = False
-        for link in self._pool.expired(self.clock.now_s()):
-            link.close()
-            self._tell_disconnected("idle")
+        self._drop_expired()
         self._sweep_later()
+
+    @receives(LinkLost)
+    def on_link_lost(self, _: LinkLost) -> None:
+        self._table.loss_told = False
+        self._drop_expired()
+
+    def _drop_expired(self) -> None:
+        for link in self._pool.expired(self.clock.now_s()):
+            reason = "idle" if link.reusable else "closed"
+            link.close()
+            self._tell_disconnected(reason)
+
+    def _notice_loss(self, link: Link) -> None:
+        """An idle link that the server closes is dropped at once. One look finds all that were lost by then."""
+        me, table = self.ref.cell, self._table
+
+        def lost() -> None:
+            if table.pool.idle and not table.loss_told and not table.closed:
+                table.loss_told = True
+                me.post(LinkLost())
+
+        link.on_close = lost
 
     @receives(GetStatistics)
     def on_get_statistics(self, _: GetStatistics) -> EndpointStatistics:
@@ -215,9 +264,10 @@ class Connection(LoopActor):
         """The request is being written; what the pool wants done next, where it could not be."""
         key, holder = key_of(use.asked), use.asked.holder
         self._drop_timer(key)
-        reused = getattr(use.link, "exchanges", 0) > 0
+        reused = use.link.exchanges > 0
         self._table.reused += reused
         me, table, reads, link = self.ref, self._table, holder.cell, use.link
+        epoch, wires = use.asked.epoch, self._wires
 
         def free() -> None:
             if table.closed:
@@ -228,8 +278,13 @@ class Connection(LoopActor):
 
         def deliver(read: WireRead) -> None:
             # What comes behind the answer's end reaches nobody, and nobody misses it.
-            if not reads.closed:
-                reads.post(read)
+            if reads.closed:
+                return
+            reads.post(read)
+            if len(reads.mail) > BACKLOG_READS or len(read.data) > BACKLOG_BYTES:
+                # A loop reads faster than anybody decodes: without this a flood would fill the memory.
+                wires[key].pause()
+                reads.post(ReadOn(epoch))
 
         use.asked.mark_sent()
         try:
@@ -268,7 +323,8 @@ class Connection(LoopActor):
     def _sweep_later(self) -> None:
         if self._pool.idle and not self._sweeping:
             self._sweeping = True
-            self.timer(max(self._pool.keep_alive_s, 0.05), Sweep())
+            due_s = self._pool.next_expiry_s() or 0.0
+            self.timer(max(due_s - self.clock.now_s(), SWEEP_APART_S), Sweep())
 
     def _tell_connected(self, took_s: float) -> None:
         if self.events.wants(ProviderConnected.name):

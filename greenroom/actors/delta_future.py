@@ -74,6 +74,9 @@ class DeltaFuture(Future[Delta | None]):
     def _refuse_in_vain(self) -> None:
         self._stream._dispatcher.refuse_after_fork()  # noqa: SLF001
 
+    def _late(self, within: str) -> str:
+        return f"no delta within {within}; the stream goes on [request_id={self._stream.request_id}]"
+
     def get(self, *, timeout: float | None = None) -> Delta | None:
         """As every future's; what was got is not given back."""
         self._sit()
@@ -159,27 +162,32 @@ class _Seat:
 
 
 class _CompletionFuture(Future[Completion[Any]]):
-    __slots__ = ("_dispatcher",)
+    __slots__ = ("_dispatcher", "_request_id", "_system")
 
-    def __init__(self, dispatcher: "Dispatcher") -> None:
+    def __init__(self, dispatcher: "Dispatcher", system: Any, request_id: str) -> None:
         super().__init__()
-        self._dispatcher = dispatcher
+        self._dispatcher, self._system, self._request_id = dispatcher, system, request_id
 
     def _refuse_in_vain(self) -> None:
         self._dispatcher.refuse_after_fork()
 
+    def _late(self, within: str) -> str:
+        return f"no completion within {within}; the request goes on [request_id={self._request_id}]"
 
-def completion_future(channel: Channel, dispatcher: "Dispatcher") -> Future[Completion[Any]]:
-    """A future of the channel's end; it keeps no handle, and needs none."""
-    future = _CompletionFuture(dispatcher)
-
-    def ended(end: Completion[Any]) -> None:
+    def end_with(self, end: Completion[Any]) -> None:
+        self._system = None
         if end.outcome == "completed":
-            future.set(end)
+            self.set(end)
         else:
-            future.set_exception(error_of(end))
+            self.set_exception(error_of(end))
 
-    channel.on_end(ended)
+
+def completion_future(
+    channel: Channel, dispatcher: "Dispatcher", request_id: str, system: Any = None
+) -> Future[Completion[Any]]:
+    """A future of the channel's end; it keeps no handle, and needs none. Until the end it holds the system."""
+    future = _CompletionFuture(dispatcher, system, request_id)
+    channel.on_end(future.end_with)
     return future
 
 

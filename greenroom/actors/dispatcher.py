@@ -365,9 +365,11 @@ class Dispatcher(RunQueue):
         assert down is not None
         if was_running:
             self.report(DispatcherStopped, reason=str(down), abandoned=abandoned)
-            if not stuck:
-                self.watchdog.stop()
+        if not stuck:
+            # Also where the thread was given up, and has come back after all.
+            self.watchdog.stop()
         self._bury_ready()
+        self._tell_pass_end()
         for callback in callbacks:
             try:
                 callback(down)

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar, cast
 import pykka
 
 from greenroom.actors.errors import AskTimeout, WouldDeadlock
+from greenroom.messages.seconds import seconds
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -166,8 +167,11 @@ class Future(pykka.Future[T], Generic[T]):
         Raises:
             AskTimeout: it is not there yet. Both a pykka.Timeout and a TimeoutError.
             WouldDeadlock: called on a dispatcher thread while it is not there.
+            InvalidInput: `timeout` is no number of seconds.
             Exception: the error it was resolved with.
         """
+        if timeout is not None:
+            timeout = seconds("timeout", timeout)
         if self._value is _PENDING and self._error is None:
             if self._hook is not None:
                 return self._run_hook(self._hook, timeout)
@@ -201,10 +205,14 @@ class Future(pykka.Future[T], Generic[T]):
             gate.release()
 
         self.add_done_callback(resolved)
-        if not gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+        if not gate.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             self.remove_done_callback(resolved)
             if not self.done():
-                raise AskTimeout(f"{timeout} seconds")
+                raise AskTimeout(self._late(f"{timeout:g} s"))
+
+    def _late(self, within: str) -> str:
+        """What the AskTimeout says."""
+        return f"no answer within {within}"
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self.done():

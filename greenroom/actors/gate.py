@@ -13,8 +13,10 @@ from greenroom.actors.journal import Journal
 from greenroom.actors.merging import content_bytes
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import Accepted
-from greenroom.messages.deltas import CONTENT, Delta
+from greenroom.messages.deltas import CONTENT, Delta, TextDelta, ToolCallCompleted, ToolCallDelta
 from greenroom.messages.retry_state import Checkpoint
+
+_new: Any = tuple.__new__
 
 
 class Commit(Enum):
@@ -29,7 +31,10 @@ class Commit(Enum):
 class Gate:
     """See the module. `checkpoint` may be read at any time; it is replaced whole, never changed."""
 
-    __slots__ = ("_max_bytes", "aggregator", "channel", "checkpoint", "epoch", "epoch_opened", "journal")
+    __slots__ = (
+        "_max_bytes", "_unrepeated_bytes", "aggregator", "channel", "checkpoint", "epoch", "epoch_opened",
+        "journal",
+    )  # fmt: skip
 
     def __init__(self, channel: Channel, max_output_bytes: int) -> None:
         self.channel = channel
@@ -40,10 +45,13 @@ class Gate:
         self.epoch = self.epoch_opened = 0
         """`epoch` may commit now; `epoch_opened` was the last that might, and stays when that is fenced."""
         self._max_bytes = max_output_bytes
+        self._unrepeated_bytes = 0
+        """Arguments of tool calls that no ToolCallCompleted has said again yet."""
 
     def open_epoch(self, epoch: int) -> None:
         """From now on only this attempt may commit."""
         self.epoch = self.epoch_opened = epoch
+        self._unrepeated_bytes = 0
 
     def fence(self) -> None:
         """From now on nobody may."""
@@ -63,24 +71,42 @@ class Gate:
         """Deliver these. Raises RuntimeError where they do not follow what was delivered."""
         if epoch != self.epoch:
             return Commit.FENCED
-        before = self.checkpoint
-        first, last = deltas[0].seq, deltas[-1].seq
-        if first != before.seq + 1 or last - first != len(deltas) - 1:
-            text = f"{len(deltas)} deltas, {first} to {last}, do not follow {before.seq} (epoch {epoch})"
+        seq, total, committed, sent_epoch, response_id, cursor = self.checkpoint[1:]
+        first, last, count = deltas[0].seq, deltas[-1].seq, len(deltas)
+        if first != seq + 1 or last - first != count - 1:
+            text = f"{count} deltas, {first} to {last}, do not follow {seq} (epoch {epoch})"
             raise RuntimeError(text)
-        size = sum(map(content_bytes, deltas))
-        total = before.delivered_bytes + size
+        if count == 1 and deltas[0].__class__ is TextDelta:
+            size = said = content_bytes(deltas[0])
+            unrepeated = self._unrepeated_bytes
+        else:
+            size = sum(map(content_bytes, deltas))
+            said, unrepeated = self._said(deltas, size)
+        total += said
         if total > self._max_bytes:
             return Commit.TOO_MUCH
-        committed = before.committed_epoch
+        self._unrepeated_bytes = unrepeated
         if committed != epoch and any(isinstance(delta, CONTENT) for delta in deltas):
             committed = epoch
         compacted = self.journal.extend(deltas)
-        # Not `_replace`, which costs ten times as much.
-        self.checkpoint = Checkpoint(
-            epoch, last, total, committed, before.sent_epoch, before.response_id, before.cursor
-        )
-        self.channel.push(deltas, size)
+        # Past the named tuple's own constructor, which costs twice as much.
+        self.checkpoint = _new(
+            Checkpoint, (epoch, last, total, committed, sent_epoch, response_id, cursor)
+        )  # fmt: skip
+        full = self.channel.push(deltas, size)
         if compacted and self.aggregator is not None:
             self.aggregator.tell(Accepted(compacted))
-        return Commit.FULL if self.channel.full else Commit.TAKEN
+        return Commit.FULL if full else Commit.TAKEN
+
+    def _said(self, deltas: list[Delta], size: int) -> tuple[int, int]:
+        """Of `size` bytes those that are new: a completed call repeats what its fragments said before."""
+        unrepeated = self._unrepeated_bytes
+        for delta in deltas:
+            kind = delta.__class__
+            if kind is ToolCallDelta:
+                unrepeated += content_bytes(delta)
+            elif kind is ToolCallCompleted:
+                repeated = min(unrepeated, content_bytes(delta))
+                unrepeated -= repeated
+                size -= repeated
+        return size, unrepeated

@@ -20,6 +20,8 @@ from greenroom.actors.wakes import LoopWaiter, ThreadWaiter, WakeHubs
 from greenroom.messages.commands import Cancel, CancelledBy, ReaderGone
 from greenroom.messages.completion import Completion
 from greenroom.messages.deltas import Delta
+from greenroom.messages.failures import DETACHED
+from greenroom.messages.seconds import seconds
 
 if TYPE_CHECKING:
     from greenroom.actors.dispatcher import Dispatcher
@@ -36,24 +38,30 @@ class Stream(Generic[T]):
 
     `for delta in stream` and `async for` end normally when the stream completed, raise the typed StreamError
     when it failed and StreamCancelled when it was cancelled. As a context manager it cancels on leaving.
+
+    Several readers share the deltas: each delta goes to exactly one of them, and what one reader gets is in the
+    stream's order. Futures of `next_delta()` that wait are served in the order of asking, and before any cursor
+    that waits, even one that began to wait earlier; of several cursors, the one that comes first takes. A cursor
+    and futures used at once by one consumer are therefore in order only if it asks for one thing at a time.
     """
 
     __slots__ = (
-        "__weakref__", "_channel", "_dispatcher", "_hubs", "_scope", "model", "provider",
+        "__weakref__", "_channel", "_dispatcher", "_hubs", "_parting", "_scope", "model", "provider",
         "request_id", "stream_id",
     )  # fmt: skip
 
     def __init__(
         self, ids: tuple[str, str], target: tuple[str, str], channel: Channel, scope: "Ref[Any]",
-        dispatcher: "Dispatcher", hubs: WakeHubs,
+        dispatcher: "Dispatcher", hubs: WakeHubs, parting: "Callable[[Channel], None] | None" = None,
     ) -> None:  # fmt: skip
         self.stream_id, self.request_id = ids
         self.provider, self.model = target
         self._channel, self._scope, self._dispatcher, self._hubs = channel, scope, dispatcher, hubs
+        self._parting = parting
 
     def __repr__(self) -> str:
         end = self._channel.end
-        state = end.outcome if end is not None else "streaming"
+        state = "streaming" if end is None else "detached" if self.detached else end.outcome
         return f"<Stream {self.stream_id} of {self.provider}/{self.model}: {state}>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
@@ -65,8 +73,15 @@ class Stream(Generic[T]):
 
     @property
     def done(self) -> bool:
-        """True after the one end; deltas may still be unread."""
+        """True after the one end; deltas may still be unread. For a handle, detaching it is its end."""
         return self._channel.end is not None
+
+    @property
+    def detached(self) -> bool:
+        """True after `detach()`: this handle reads no more."""
+        end = self._channel.end
+        evidence = None if end is None or end.failure is None else end.failure.evidence
+        return evidence is not None and evidence.code == DETACHED
 
     def __iter__(self) -> "Cursor":
         return Cursor(self)
@@ -87,8 +102,9 @@ class Stream(Generic[T]):
 
         Raises TimeoutError after `timeout` seconds, which ends nothing; StreamError where the stream failed
         or was cancelled (it carries the partial Completion); WouldDeadlock on a dispatcher thread;
-        StartedBeforeFork in a fork's child.
+        StartedBeforeFork in a fork's child; InvalidInput where `timeout` is no number of seconds.
         """
+        timeout = seconds("timeout", timeout)
         if self._channel.end is None:
             refuse_to_block("result()", "await the stream, or iterate it elsewhere")
             self._dispatcher.refuse_after_fork()
@@ -100,13 +116,13 @@ class Stream(Generic[T]):
             self._channel.on_end(ended)
             self._channel.result_awaited()
             try:
-                woken = waiter.wait(-1 if timeout is None else min(max(timeout, 0.0), threading.TIMEOUT_MAX))
+                woken = waiter.wait(-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
             finally:
                 self._channel.result_left()
                 self._channel.off_end(ended)
             if not woken and self._channel.end is None:
                 raise TimeoutError(
-                    f"no result within {timeout} s; the stream goes on [request_id={self.request_id}]"
+                    f"no result within {timeout:g} s; the stream goes on [request_id={self.request_id}]"
                 )
         return self._outcome()
 
@@ -142,6 +158,23 @@ class Stream(Generic[T]):
         Idempotent; no effect on a stream that has ended. Any thread.
         """
         self._cancel("caller")
+
+    def detach(self) -> None:
+        """Let the request go on without a consumer; `system.attach(stream_id)` gives another handle.
+
+        That has `detach_grace_s` of time, also where the stream ends meanwhile; then the request is cancelled.
+        What was not read waits, and what comes is kept, up to the larger of max_buffer_bytes and
+        max_replay_bytes; then the socket is paused. From now on this handle, its cursors and its pending futures
+        raise StreamDetached, and dropping or leaving them cancels nothing.
+
+        Keep the cursor in a variable until here: where a loop over the stream is left, its own cursor is
+        dropped, which cancels. Any thread; waits for the dispatcher thread for a moment. Idempotent; of no
+        effect where the system has ended. Raises StartedBeforeFork in a fork's child.
+        """
+        if self._parting is None:
+            raise RuntimeError(f"{self!r} belongs to no system that could keep it")
+        self._dispatcher.refuse_after_fork()
+        self._parting(self._channel)
 
     def _cancel(self, by: CancelledBy) -> None:
         if self._channel.end is None:
@@ -201,7 +234,8 @@ class _Cursor:
         channel = getattr(self, "_channel", None)
         if channel is not None and channel.end is None:
             stream = self._stream
-            stream._dispatcher.from_finalizer(stream._scope, ReaderGone())  # noqa: SLF001
+            gone = ReaderGone(channel.generation)
+            stream._dispatcher.from_finalizer(stream._scope, gone)  # noqa: SLF001
 
 
 class Cursor(_Cursor, Iterator[Delta]):
@@ -236,55 +270,59 @@ class AsyncCursor(_Cursor, AsyncIterator[Delta]):
     A cancelled or timed-out `anext` loses no delta and ends nothing.
     """
 
-    __slots__ = ("_streak",)
+    __slots__ = ("_streak", "_waiter")
 
     def __init__(self, stream: Stream[Any]) -> None:
         super().__init__(stream)
         self._streak = 0
+        self._waiter: LoopWaiter | None = None
 
     async def __anext__(self) -> Delta:
-        take = self._channel.take
+        channel = self._channel
+        if self._streak >= _YIELD_EVERY:
+            # Before it takes: a cancellation here has nothing to give back.
+            self._streak = 0
+            await asyncio.sleep(0)
         while True:
-            item = take()
+            item = channel.take()
             if item is Nothing.YET:
                 self._streak = 0
-                await self._wait()
+                waiter = self._waiter_here()
+                if channel.wait(waiter):
+                    try:
+                        await waiter.future
+                    except BaseException:
+                        channel.forget(waiter)
+                        raise
+                # Only now, when nobody else can know it: a wait given up may be woken, or forgotten, later.
+                self._waiter = waiter
             elif item is Nothing.MORE:
                 self._ended()
                 raise StopAsyncIteration
             else:
                 self._streak += 1
-                if self._streak >= _YIELD_EVERY:
-                    await self._breathe(item)
                 return item
 
-    async def _wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        stream = self._stream
-        stream._dispatcher.refuse_after_fork()  # noqa: SLF001
-        waiter = LoopWaiter(stream._hubs.of(loop), future, _canceller(stream._scope))  # noqa: SLF001
-        if not self._channel.wait(waiter):
-            return
-        try:
-            await future
-        except BaseException:
-            self._channel.forget(waiter)
-            raise
-
-    async def _breathe(self, item: Delta) -> None:
-        """Lets the loop run once. A cancellation here gives the delta back first."""
-        self._streak = 0
-        try:
-            await asyncio.sleep(0)
-        except BaseException:
-            self._channel.untake(item)
-            raise
+    def _waiter_here(self) -> LoopWaiter:
+        """A waiter with a fresh future, the caller's alone until it is put back. This cursor's own, unless
+        another task waits with that (two read by one cursor), or the reader has moved to another loop."""
+        loop, stream = asyncio.get_running_loop(), self._stream
+        waiter, self._waiter = self._waiter, None
+        if stream._dispatcher.down is not None:  # noqa: SLF001
+            stream._dispatcher.refuse_after_fork()  # noqa: SLF001
+        if waiter is None or waiter.future.get_loop() is not loop:
+            hub, lost = stream._hubs.of(loop), _canceller(stream)  # noqa: SLF001
+            return LoopWaiter(hub, loop.create_future(), lost)
+        waiter.future = loop.create_future()
+        return waiter
 
 
-def _canceller(scope: "Ref[Any]") -> Callable[[], None]:
+def _canceller(stream: Stream[Any]) -> Callable[[], None]:
+    channel, scope = stream._channel, stream._scope  # noqa: SLF001
+
     def lost() -> None:
-        scope.tell_control(Cancel("loop_closed"))
+        if channel.end is None:
+            scope.tell_control(Cancel("loop_closed"))
 
     return lost
 

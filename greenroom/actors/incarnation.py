@@ -307,7 +307,7 @@ class Incarnation:
             "reason": self.reason,
             "uptime_s": self.home.clock.now_s() - self.began_s,
             "messages": self.handled,
-            "mailbox_left": len(self.cell.mail or ()),
+            "mailbox_left": self.cell.depth(),
         }
 
     def report_end(self) -> None:

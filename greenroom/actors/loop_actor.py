@@ -98,7 +98,7 @@ class LoopActor(LoopActorHooks):
     @property
     def actor_ref(self) -> Ref[Self]:
         """Pykka's name for `ref`."""
-        return cast("Ref[Self]", self._actor_ref)
+        return self._actor_ref  # type: ignore[return-value]
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]
@@ -115,13 +115,13 @@ class LoopActor(LoopActorHooks):
         """Like a threading.Event; set from the moment the actor began to end."""
         return self._life
 
-    ref = _View(lambda self: cast("Ref[Any]", self._actor_ref))
-    path = _View(lambda self: cast("str", self._life.cell.path))
-    incarnation = _View(lambda self: cast("int", self._life.number))
-    cell = _View(lambda self: cast("Any", self._life.cell))
-    dispatcher = _View(lambda self: cast("Any", self._life.home))
-    clock = _View(lambda self: cast("Any", self._life.home.clock))
-    events = _View(lambda self: cast("Any", self._life.home.events))
+    ref = _View[Ref[Any]](lambda self: self._actor_ref)
+    path = _View[str](lambda self: self._life.cell.path)
+    incarnation = _View[int](lambda self: self._life.number)
+    cell = _View[Any](lambda self: self._life.cell)
+    dispatcher = _View[Any](lambda self: self._life.home)
+    clock = _View[Any](lambda self: self._life.home.clock)
+    events = _View[Any](lambda self: self._life.home.events)
 
     def __str__(self) -> str:
         return str(self.actor_ref)

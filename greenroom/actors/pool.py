@@ -7,7 +7,6 @@ Waiters are served first come, first served; the newest idle link first, so that
 from collections import OrderedDict, deque
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any
 
 from greenroom.messages.commands import Open
 from greenroom.messages.contracts import Link
@@ -95,10 +94,15 @@ class Pool:
         return self.waiting.pop(key, None) is not None, self.busy.get(key)
 
     def expired(self, now_s: float) -> list[Link]:
-        """Idle links that are to be closed: resting too long, or closed by the server."""
+        """Idle links that are to be closed, and are idle no more: resting too long, or closed by the server."""
         gone = [idle.link for idle in self.idle if not self._fresh(idle, now_s)]
-        self.idle = deque(idle for idle in self.idle if self._fresh(idle, now_s))
+        if gone:
+            self.idle = deque(idle for idle in self.idle if self._fresh(idle, now_s))
         return gone
+
+    def next_expiry_s(self) -> float | None:
+        """When the next idle link will have rested too long; None where none is idle."""
+        return min((idle.since_s + self._allowed_s(idle) for idle in self.idle), default=None)
 
     def links(self) -> list[Link]:
         """All that are open."""
@@ -134,6 +138,8 @@ class Pool:
         return None
 
     def _fresh(self, idle: Idle, now_s: float) -> bool:
-        limit_s: Any = getattr(idle.link, "idle_limit_s", None)
-        allowed_s = self.keep_alive_s if limit_s is None else min(self.keep_alive_s, limit_s)
-        return idle.link.reusable and now_s - idle.since_s < allowed_s
+        return idle.link.reusable and now_s - idle.since_s < self._allowed_s(idle)
+
+    def _allowed_s(self, idle: Idle) -> float:
+        limit_s = idle.link.idle_limit_s
+        return self.keep_alive_s if limit_s is None else min(self.keep_alive_s, limit_s)

@@ -50,6 +50,7 @@ class RunQueue:
         self._ready: deque[Any] = deque()
         self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._context = contextvars.Context()
+        self._pass_ends: list[Callable[[], None]] = []
         # Invariant: False means that no pass is due. True before the start: there is no loop to wake.
         self._awake = True
 
@@ -74,6 +75,18 @@ class RunQueue:
         self._ready.append(cell)
         if not self._awake:
             self._wake()
+
+    def on_pass_end(self, told: Callable[[], None]) -> None:
+        """`told()` is called at the end of every pass, and a last time when the dispatcher is down."""
+        self._pass_ends.append(told)
+
+    def expect_pass(self) -> bool:
+        """True, and a pass will end soon; False elsewhere than on the dispatcher thread, and once it is down."""
+        if threading.get_ident() != self.ident or self.down is not None:
+            return False
+        if not self._awake:
+            self._wake()
+        return True
 
     def is_idle(self) -> bool:
         """No cell has work and no call waits. Dispatcher thread."""
@@ -110,12 +123,15 @@ class RunQueue:
         for _ in range(len(calls)):
             self._run_call(*calls.popleft())
         self._run_cells(len(ready))
-        if ready or calls:
+        further = bool(ready or calls)
+        if not further:
+            # Before the end is told: a finaliser may run anywhere, and what it expects asks for another pass.
+            self._awake = False
+        self._tell_pass_end()
+        if further:
             self.loop.call_soon(self._pass, context=self._context)
-            return
-        self._awake = False
-        # Who queued before this line saw `_awake` set and woke nobody.
-        if ready or calls:
+        elif (ready or calls) and not self._awake:
+            # They were queued before the flag was down, and woke nobody.
             self._wake()
 
     def _run_cells(self, count: int) -> None:
@@ -135,13 +151,17 @@ class RunQueue:
                 self._context.copy().run(cell.take_turn)
             except BaseException:  # noqa: BLE001  (the thread must outlive any of its actors)
                 _log.exception("A turn of %s failed in the kernel", cell.path)
-            turn.end()
+            ended_s = turn.end()
             cell.scheduled = False
             if cell.has_work():
                 cell.scheduled = True
                 ready.append(cell)
-            if turn.began_s > end_s:
+            if ended_s > end_s:
                 return
+
+    def _tell_pass_end(self) -> None:
+        for told in self._pass_ends:
+            told()
 
     def _run_call(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         try:

@@ -1,6 +1,7 @@
 """The actor of one attempt: opens, decodes, numbers, commits through the gate, and reports how it ended.
 
-Mail: what its one connection sends (one WireRead a socket read, and at most one outstanding while paused).
+Mail: what its one connection sends (one WireRead a socket read; where these pile up, the connection pauses the
+socket and sends a ReadOn behind them).
 Control: Cancel, Demand, Tick. Bounded by construction.
 It decides nothing about "again": its last message is AttemptOver, and the scope takes it from there. What its
 wire still sends after that is taken and dropped: the actor ends behind the mail that waits.
@@ -8,7 +9,6 @@ A Tick overtakes reads that wait in the mail, so it only suspects: a moment late
 by the stamps of all that was read by then.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from greenroom.actors.blocking import WAITING_MAX, is_choked
@@ -17,6 +17,7 @@ from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
 from greenroom.actors.loop_actor import LoopActor
+from greenroom.actors.stream_alarms import BatchDue, Suspected
 from greenroom.actors.stream_events import StreamTeller
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
@@ -25,9 +26,11 @@ from greenroom.messages.commands import (
     CancelOpen,
     Demand,
     GetKey,
+    NoKey,
     Open,
     Opened,
     OpenFailed,
+    ReadOn,
     Tick,
     WireRead,
 )
@@ -42,18 +45,6 @@ _LATE_READ_S = 0.02
 """Between a clock's running out and its verdict: the loop looks at the sockets once more meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchDue:
-    """The deltas held for batch_interval_s are handed over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspected:
-    """A clock had run out at `at_s`, unless a read that came in time was still on its way."""
-
-    at_s: float
-
-
 class StreamActor(LoopActor):
     """See the module. Told by its scope, its connection and its timers; ends by itself after AttemptOver."""
 
@@ -65,6 +56,7 @@ class StreamActor(LoopActor):
         super().__init__()
         self._scope, self._job, self._gate, self._epoch, self._resume = scope, job, gate, epoch, resume
         self._options = job.options
+        self._batch_interval_s = job.options.batch_interval_s
         self._decoder: Decoder | None = None
         self._wire: Wire | None = None
         self._held: list[Delta] = []
@@ -74,6 +66,7 @@ class StreamActor(LoopActor):
         self._first_content_s: float | None = None
         self._deltas = 0
         self._over = False
+        self._wall_offset_s = job.started_at - job.started_s
         self._clocks: Clocks | None = None
         self._suspected = False
 
@@ -99,13 +92,20 @@ class StreamActor(LoopActor):
 
     @receives(Reply)
     def on_key(self, reply: Reply) -> None:
-        if not self._over:
+        if self._over:
+            return
+        if isinstance(reply.value, NoKey):
+            self._no_key(reply.value.why)
+        else:
             self._open(reply.value)
 
     @receives(AskFailed)
     def on_no_key(self, failed: AskFailed) -> None:
-        # The callable's own words may hold the key: only the type of its error is told.
-        self._no_key(f"failed: {type(failed.error).__name__}")
+        if isinstance(failed.error, TimeoutError):
+            waited_s = self._options.connect_timeout_s
+            self._no_key(f"did not return within connect_timeout_s ({waited_s:g} s)")
+        else:
+            self._no_key(f"failed: {type(failed.error).__name__}")
 
     def _no_key(self, why: str) -> None:
         text = f"the api_key callable of provider {self._job.target.provider!r} {why}"
@@ -158,9 +158,13 @@ class StreamActor(LoopActor):
             decoder.head(read.head)
             self._opened_s = read.received_s - self._job.started_s
             self._tell.opened(read.head.status, self._opened_s)
-        received_at = self._job.started_at + (read.received_s - self._job.started_s)
+            if read.head.status >= 400 and self._clocks is not None:
+                self._clocks.refuse(read.received_s)
+                self._arm(read.received_s)
+        received_at = read.received_s + self._wall_offset_s
         if read.data:
-            self._take(decoder.feed(read.data, self._next_seq(), received_at), read.received_s)
+            decoded = decoder.feed(read.data, self._next_seq(), received_at)
+            self._take(decoded, read.received_s)
         if read.end is not None and not self._over:
             self._at_end(decoder, read, received_at)
 
@@ -180,13 +184,14 @@ class StreamActor(LoopActor):
         return self._gate.checkpoint.seq + len(self._held) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
-        clocks = self._clocks
-        if decoded.progress and clocks is not None:
-            clocks.progress()
+        if decoded.progress and self._clocks is not None:
+            self._clocks.progress()
         if decoded.deltas:
             self._deliver(decoded.deltas, received_s, last=decoded.answer is not None)
         if self._over:
             return
+        if decoded.finished and self._clocks is not None and self._clocks.finish(received_s):
+            self._arm(self.clock.now_s())
         if decoded.answer is not None:
             if self._flush(last=True):
                 self._read_on()
@@ -195,9 +200,12 @@ class StreamActor(LoopActor):
             self._fail(decoded.failure)
 
     def _deliver(self, deltas: list[Delta], received_s: float, *, last: bool) -> None:
-        content = any(isinstance(delta, CONTENT) for delta in deltas)
+        content = isinstance(deltas[0], CONTENT) or any(isinstance(delta, CONTENT) for delta in deltas)
         if content and self._clocks is not None and self._clocks.content(received_s):
             self._arm(self.clock.now_s())
+        if self._first_content_s is not None and self._batch_interval_s <= 0 and not self._held:
+            self._commit(deltas, last=last)
+            return
         # Usage and raw deltas wait for the attempt's first content: until then it may be replaced unseen.
         self._held.extend(deltas)
         if self._first_content_s is None:
@@ -206,11 +214,11 @@ class StreamActor(LoopActor):
             self._first_content_s = received_s - self._job.started_s
             self._tell.first_delta(self._first_content_s)
             self._flush(last=last)
-        elif self._options.batch_interval_s <= 0:
+        elif self._batch_interval_s <= 0:
             self._flush(last=last)
         elif not self._batching:
             self._batching = True
-            self.timer(self._options.batch_interval_s, BatchDue())
+            self.timer(self._batch_interval_s, BatchDue())
 
     @receives(BatchDue)
     def on_batch_due(self, _: BatchDue) -> None:
@@ -223,6 +231,10 @@ class StreamActor(LoopActor):
         if not self._held:
             return True
         deltas, self._held = self._held, []
+        return self._commit(deltas, last=last)
+
+    def _commit(self, deltas: list[Delta], *, last: bool) -> bool:
+        """Through the gate. False: it did not take them, and the attempt is over."""
         commit = self._gate.commit(self._epoch, deltas)
         if commit is Commit.FENCED:
             self._let_go()
@@ -232,7 +244,8 @@ class StreamActor(LoopActor):
             self._fail(self._too_much())
             return False
         self._deltas += len(deltas)
-        self._tell.progress(self._last_read_s, self._deltas, self._gate)
+        if self._last_read_s >= self._tell.next_progress_s:
+            self._tell.progress(self._last_read_s, self._deltas, self._gate)
         if commit is Commit.FULL and not last:
             self._pause()
         return True
@@ -255,6 +268,15 @@ class StreamActor(LoopActor):
     def _read_on(self) -> None:
         """The answer is whole: the rest of its body is read whatever the consumer does, for the next one."""
         if self._wire is not None and self._clocks is not None and self._clocks.paused_at_s is not None:
+            self._wire.resume()
+
+    @receives(ReadOn)
+    def on_read_on(self, _: ReadOn) -> None:
+        clocks = self._clocks
+        if self._wire is None or clocks is None:
+            return
+        if self._over or clocks.paused_at_s is None:
+            clocks.caught_up(self.clock.now_s(), self._last_read_s)
             self._wire.resume()
 
     @receives(Demand)
@@ -295,11 +317,32 @@ class StreamActor(LoopActor):
         if clocks.reader_moved(now_s, self._gate.channel.reads) or clocks.due_s() > suspected.at_s:
             self._arm(now_s)
             return
+        if clocks.refused or clocks.awaits_end:
+            self._end_here(now_s, clean=not clocks.refused)
+            return
         name = clocks.name()
         kind: Any = "bound" if name == "max_pause_s" else "clock"
         phase: Any = "head" if self._opened_s is None else "body"
         text = ran_out(name, self._options)
-        self._fail(ErrorEvidence(kind=kind, clock=name, phase=phase, message=text))
+        clock = ErrorEvidence(kind=kind, clock=name, phase=phase, message=text)
+        self._fail(self._said_before() or clock)
+
+    def _said_before(self) -> ErrorEvidence | None:
+        """The error that the provider told, where its stream did not end with it and then stood still."""
+        if self._decoder is None:
+            return None
+        failure = self._decoder.finish(False, self._next_seq(), self.clock.wall_s()).failure
+        return failure if failure is not None and failure.kind in _SAID else None
+
+    def _end_here(self, now_s: float, *, clean: bool) -> None:
+        """All that matters was said, an error's status or the whole answer, and then nothing: no end comes."""
+        if self._wire is not None:
+            self._wire.abort()
+        if self._decoder is not None:
+            received_at = self._job.started_at + (now_s - self._job.started_s)
+            self._take(self._decoder.finish(clean, self._next_seq(), received_at), now_s)
+        text = "the answer's body did not end"
+        self._fail(ErrorEvidence(kind="protocol", phase="body", message=text))
 
     # ---- the end of the attempt
 

@@ -18,11 +18,12 @@ from greenroom.messages.events import (
 class StreamTeller:
     """One attempt's events, with all ids. Dispatcher thread."""
 
-    __slots__ = ("_actor", "_clock", "_epoch", "_job", "_next_progress_s", "_sink", "reused")
+    __slots__ = ("_actor", "_clock", "_epoch", "_job", "_sink", "next_progress_s", "reused")
 
     def __init__(self, sink: EventSink, clock: Clock, actor: str, job: Job, epoch: int) -> None:
         self._sink, self._clock, self._actor, self._job, self._epoch = sink, clock, actor, job, epoch
-        self._next_progress_s = 0.0
+        self.next_progress_s = 0.0
+        """Before this there is no progress to tell."""
         self.reused = False
 
     def _emit(self, kind: type[StreamEvent], **fields: Any) -> None:
@@ -42,11 +43,9 @@ class StreamTeller:
         self._emit(StreamFirstDelta, ttft_ms=ttft_s * 1000)
 
     def progress(self, now_s: float, deltas: int, gate: Gate) -> None:
-        """At most once in progress_interval_s, and not for a stream's first."""
-        if now_s < self._next_progress_s:
-            return
-        first = self._next_progress_s == 0.0
-        self._next_progress_s = now_s + self._job.options.progress_interval_s
+        """To be called from `next_progress_s` on: once in progress_interval_s, and not for a stream's first."""
+        first = self.next_progress_s == 0.0
+        self.next_progress_s = now_s + self._job.options.progress_interval_s
         if not first:
             delivered = gate.checkpoint.delivered_bytes
             self._emit(

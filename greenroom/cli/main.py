@@ -34,9 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.out_is_lost()
         return _READER_GONE
     except Exception as error:  # noqa: BLE001  (the one place where an error becomes a line and an exit code)
+        if _hides_ctrl_c(error):
+            terminal.note("cancelled")
+            return _INTERRUPTED
         from greenroom.cli.faults import report
 
         return report(error, terminal)
+
+
+def _hides_ctrl_c(error: Exception) -> bool:
+    """pydantic-core makes a SchemaError of the KeyboardInterrupt that comes while it builds a validator."""
+    told = str(error)
+    return type(error).__name__ == "SchemaError" and ("KeyboardInterrupt" in told or "Interrupted" in told)
 
 
 def _quiet_log(*, debug: bool) -> None:

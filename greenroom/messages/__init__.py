@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
+    from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
+    from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
     from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
     from greenroom.messages.config import ProviderConfig, SystemConfig
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
         SlowConsumer,
         StartedBeforeFork,
         StreamCancelled,
+        StreamDetached,
         StreamError,
         StreamSystemDown,
         StreamTimedOut,
@@ -169,6 +172,7 @@ __all__ = [
     "Decoded",
     "Decoder",
     "Delta",
+    "DeltaBatch",
     "EndpointStatistics",
     "ErrorClass",
     "ErrorEvidence",
@@ -208,6 +212,7 @@ __all__ = [
     "ReasoningPart",
     "RefusalDelta",
     "RefusalPart",
+    "ReplayRefused",
     "RequestRejected",
     "RequestStatistics",
     "ResponseFormat",
@@ -220,7 +225,9 @@ __all__ = [
     "SlowConsumer",
     "StartedBeforeFork",
     "StreamCancelled",
+    "StreamDetached",
     "StreamError",
+    "StreamInUse",
     "StreamReset",
     "StreamSeam",
     "StreamSystemDown",
@@ -245,6 +252,7 @@ __all__ = [
     "Transport",
     "TransportError",
     "UnknownFailure",
+    "UnknownStream",
     "Usage",
     "UsageDelta",
     "UsageSource",
@@ -271,6 +279,8 @@ __all__ = [
 _HOMES = {
     "answer": "Answer ChoiceEnd NO_ANSWER",
     "commands": "HttpRequest WireEnd WireHead WireRead",
+    "attach_errors": "ReplayRefused StreamInUse UnknownStream",
+    "batch": "DeltaBatch",
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",
     "contracts": (
@@ -287,8 +297,8 @@ _HOMES = {
         "ContextLengthExceeded CredentialRefused ErrorClass ErrorEvidence EvidenceKind Failure "
         "InternalError ModelLoading ModelNotFound NamedLimit OutputLimitExceeded PermissionRefused "
         "ProtocolViolation ProviderOverloaded QuotaExceeded RateLimited RequestRejected ShutDown "
-        "SlowConsumer StartedBeforeFork StreamCancelled StreamError StreamSystemDown StreamTimedOut "
-        "SystemDown SystemStopped UnknownFailure WouldDeadlock exception_of"
+        "SlowConsumer StartedBeforeFork StreamCancelled StreamDetached StreamError StreamSystemDown "
+        "StreamTimedOut SystemDown SystemStopped UnknownFailure WouldDeadlock exception_of"
     ),
     "fold": "Fold",
     "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",

@@ -6,7 +6,7 @@ Control-lane messages say so; all other is mail. `epoch` fences: an older attemp
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.completion import Completion
@@ -15,7 +15,10 @@ from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.signals import Ids
 from greenroom.messages.usage import NO_USAGE, Usage
 
-CancelledBy = Literal["caller", "consumer_gone", "loop_closed", "deadline", "shutdown", "replaced"]
+CancelledBy = Literal[
+    "caller", "consumer_gone", "consumer_failed", "loop_closed", "detached_expired", "deadline", "shutdown",
+    "replaced",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class ReaderGone:
     """To a scope, from a finaliser: a cursor was dropped. The last one's going cancels the request."""
 
     late_is_fine: ClassVar[bool] = True
+
+    generation: int = 0
+    """Of the cursor's channel: readers of a handle that was detached since count no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,9 @@ class CancelOpen:
 class Opened:
     """From a connection actor: the request is being written; `wire` is yours on the dispatcher thread."""
 
+    late_is_fine: ClassVar[bool] = True
+    """Who is dead has its wire aborted by the Down."""
+
     epoch: int
     wire: Any
     reused: bool
@@ -104,6 +113,8 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class OpenFailed:
     """From a connection actor: no request was written."""
+
+    late_is_fine: ClassVar[bool] = True
 
     epoch: int
     evidence: ErrorEvidence
@@ -125,16 +136,23 @@ class WireEnd:
     evidence: ErrorEvidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WireRead:
-    """All that one socket read brought: head, body bytes, end, whichever came."""
+class WireRead(NamedTuple):
+    """All that one socket read brought: head, body bytes, end, whichever came.
+
+    A tuple, as one is made for every read: it costs a third of a frozen dataclass.
+    """
 
     epoch: int
     received_s: float
     """The clock at the read; every stream clock is judged by it."""
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
     head: WireHead | None = None
     end: WireEnd | None = None
+
+    def __repr__(self) -> str:
+        """Without the data: it is somebody's completion."""
+        what = f"{len(self.data)} bytes, head={self.head!r}, end={self.end!r}"
+        return f"WireRead(epoch={self.epoch}, received_s={self.received_s}, {what})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +160,15 @@ class Accepted:
     """Gate to aggregator: these deltas were delivered; coalesced, in order."""
 
     deltas: tuple[Delta, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOn:
+    """To a stream, behind reads that piled up: its socket was paused, and is read again from here on."""
+
+    late_is_fine: ClassVar[bool] = True
+
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +285,14 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class GetKey:
-    """Ask the actor that runs a provider's api_key callable: the current key."""
+    """Ask the actor that runs a provider's api_key callable: the current key, a string, or NoKey."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoKey:
+    """The callable gave none. `why` holds nothing that it said, which may be the key."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

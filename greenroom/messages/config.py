@@ -4,6 +4,7 @@ An `api_key` or a header's value never shows: not in a repr, an error, an event 
 `**********`, and a mask read back is refused). A pickle holds them, as it must: keep it as you keep the key.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv6Address
@@ -35,6 +36,8 @@ ProviderName = Annotated[
 
 
 def _http_url(url: str) -> str:
+    if not url:
+        raise ValueError("is empty; leave it out for the usual one")
     if not _VISIBLE.fullmatch(url):
         raise ValueError("must be visible ASCII without spaces; write other characters as %XX or punycode")
     try:
@@ -71,6 +74,8 @@ def _is_ipv6(host: str) -> bool:
 
 
 def _api_key(given: Any) -> Any:
+    if inspect.iscoroutinefunction(given):
+        raise ValueError("must be a plain function, not an async one: it runs in a thread of its own")
     if given is None or (callable(given) and not isinstance(given, type)):
         return given
     keys = given if isinstance(given, (list, tuple)) else (given,)

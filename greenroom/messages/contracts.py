@@ -76,6 +76,9 @@ class Decoded:
     deltas: list[Delta] = field(default_factory=list)
     progress: bool = False
     """The model is at work without content: hidden reasoning, hosted tools."""
+    finished: bool = False
+    """All of the answer that was asked for has been read, but for the wire's own end: only usage and that end
+    can follow. If nothing does, `finish(clean=True)` is called soon."""
     answer: Answer | None = None
     """The wire's own end was read: the answer is whole."""
     paused: bool = False
@@ -132,6 +135,12 @@ class Link(Protocol):
 
     reusable: bool
     """False once closed, told to close, or broken."""
+    exchanges: int
+    """How many were served to their end."""
+    idle_limit_s: float | None
+    """The server closes the idle link after this long; None where it did not say."""
+    on_close: Callable[[], None] | None
+    """Called once when the socket is gone, for whatever reason; `reusable` is false by then."""
 
     def exchange(
         self,

@@ -223,6 +223,47 @@ class StreamCancelledEvent(StreamEvent):
     attempts: int
 
 
+class StreamTellFailed(StreamEvent):
+    """The service's actor did not take a batch of `system.tell(..., reply_to=...)`."""
+
+    name = "stream.tell_failed"
+    why: str
+    """raised, dead or silent."""
+    deltas: int
+    """In that batch."""
+    last: bool
+    """It was the one with the end."""
+    error_type: str | None = None
+
+
+class StreamDetachedEvent(StreamEvent):
+    name = "stream.detached"
+    seq: int
+    """The last delta that was taken from the handle."""
+    grace_s: float
+    outcome: str | None = None
+    """None: it still runs."""
+
+
+class StreamAttached(StreamEvent):
+    name = "stream.attached"
+    after_seq: int
+    replayed_bytes: int
+    """Content that had been taken before, and is handed out again."""
+    away_s: float
+    outcome: str | None = None
+
+
+class StreamForgotten(StreamEvent):
+    """A detached stream can be attached no more."""
+
+    name = "stream.forgotten"
+    why: str
+    """grace_over or too_many."""
+    outcome: str | None = None
+    """None: it still ran, and is cancelled."""
+
+
 class LimiterEvent(Event):
     """Common fields of the limiter family."""
 

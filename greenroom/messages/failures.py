@@ -7,8 +7,12 @@
     |  |- SystemStopped                    ... because it was stopped; start a new one
     |  '- StartedBeforeFork                ... because this process is a fork of the one that started it
     |- WouldDeadlock (also RuntimeError)   a blocking call on a dispatcher thread
+    |- UnknownStream (also LookupError)    attach: there is no such stream
+    |- StreamInUse (also RuntimeError)     attach: it is not detached
+    |- ReplayRefused (also LookupError)    attach: more is to be repeated than max_replay_bytes
     '- StreamError                         one stream ended without completing; has .failure and .partial
        |- StreamCancelled                  cancelled
+       |  '- StreamDetached                ... for this handle only: it was detached, the stream goes on
        |- ConnectionFailed                 transient
        |- ProviderOverloaded               overloaded
        |- RateLimited                      rate_limit
@@ -45,8 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError", "ErrorClass", "ErrorEvidence", "EvidenceKind", "Failure", "GreenroomError", "InvalidInput",
-    "NamedLimit", "StartedBeforeFork", "StreamCancelled", "StreamError", "SystemDown", "SystemStopped",
-    "WouldDeadlock", "exception_of",
+    "NamedLimit", "StartedBeforeFork", "StreamCancelled", "StreamDetached", "StreamError", "SystemDown",
+    "SystemStopped", "WouldDeadlock", "exception_of",
 ]  # fmt: skip
 
 ErrorClass = Literal[
@@ -87,11 +91,11 @@ class ErrorEvidence(Value):
     param: str | None = None
     provider_request_id: str | None = None
     is_retryable: bool | None = None
-    """Only where the provider said so."""
+    """Where the provider said so; False also where it cannot end otherwise: a bad certificate, no HTTP."""
     retry_after_s: float | None = None
     limits: tuple[NamedLimit, ...] = ()
     clock: str | None = None
-    """The name of the option whose time ran out."""
+    """The name of the clock that ran out or the bound that was passed; most are options."""
     phase: Literal["connect", "tls", "proxy", "request", "head", "body", "end"] | None = None
     reused_connection: bool = False
     """A kept-alive connection died before any answer: safe to send again at once."""
@@ -208,6 +212,10 @@ class StreamCancelled(StreamError):  # noqa: N818
     """Ended on request, or because nobody was left to read it."""
 
 
+class StreamDetached(StreamCancelled):
+    """This handle was detached, and reads no more; the stream goes on, and `system.attach` gives another."""
+
+
 class ConnectionFailed(StreamError):  # noqa: N818
     """The provider could not be reached, or the connection broke."""
 
@@ -319,10 +327,14 @@ _EXCEPTIONS: dict[ErrorClass, type[StreamError]] = {
 
 SYSTEM_DOWN = "system_down"
 """The evidence's code where the dispatcher itself died."""
+DETACHED = "detached"
+"""The evidence's code of what a detached handle ends with."""
 
 
 def exception_of(failure: Failure, partial: "Completion[Any] | None" = None) -> StreamError:
     """A fresh exception of the class that the failure names."""
     if failure.evidence is not None and failure.evidence.code == SYSTEM_DOWN:
         return StreamSystemDown(failure, partial)
+    if failure.evidence is not None and failure.evidence.code == DETACHED:
+        return StreamDetached(failure)
     return _EXCEPTIONS[failure.error_class](failure, partial)

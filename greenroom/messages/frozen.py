@@ -132,7 +132,10 @@ def freeze_wire(value: Any) -> Any:
     NaN and infinities (Python's and many servers' JSON has them) and what is nested too deeply become
     None; half surrogate pairs become U+FFFD.
     """
-    return _frozen(_cleaned(value, 0), 0)
+    try:
+        return _frozen(value, 0)
+    except TypeError:
+        return _frozen(_cleaned(value, 0), 0)
 
 
 def valid_text(text: str) -> str:
@@ -159,7 +162,8 @@ def _frozen(value: Any, depth: int) -> Any:
         raise TypeError(f"{value} is not a JSON value; {_ALLOWED} with finite numbers")
     if kind is FrozenMap and depth == 0:
         return value
-    if isinstance(value, (Mapping, list, tuple)):
+    # The two that JSON gives are known at sight: asking an abstract class costs as much as all the rest.
+    if kind is dict or kind is list or isinstance(value, (Mapping, list, tuple)):
         return _frozen_container(value, depth + 1)
     return _frozen(_plain(value), depth)
 
@@ -167,7 +171,7 @@ def _frozen(value: Any, depth: int) -> Any:
 def _frozen_container(value: Any, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise TypeError(f"nested deeper than {MAX_DEPTH} levels, or holds itself")
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         return tuple(_frozen(v, depth) for v in value)
     made = FrozenMap.__new__(FrozenMap)
     object.__setattr__(made, "_items", {_key(k): _frozen(v, depth) for k, v in value.items()})

@@ -38,9 +38,10 @@ class StreamingOptions(Input):
 
     # again: how often, and after what
     max_reconnect_attempts: int = Field(default=3, ge=0, le=100)
-    """Attempts after the first one. 0 means never again."""
+    """Retries after the first attempt, while nothing was delivered. 0: the request is written once and never
+    again, not even where a kept-alive connection turns out to be closed (`keep_alive_s=0` avoids those)."""
     retry_on_connection_error: bool = True
-    """False: a broken or refused connection ends the stream at once."""
+    """False: a broken or refused connection ends the stream at once, a kept-alive one too."""
     backoff_initial_s: float = Field(default=0.5, ge=0)
     """The delay before the second attempt."""
     backoff_max_s: float = Field(default=30.0, ge=0)
@@ -64,7 +65,7 @@ class StreamingOptions(Input):
     durability: Literal["memory", "interval", "before_deliver"] = "memory"
     """Retry states: in memory only, written to the store now and then, or before a delta is delivered."""
     detach_grace_s: float = Field(default=60.0, ge=0)
-    """How long a detached stream lives on without a consumer."""
+    """How long a detached stream lives on without a consumer, and how long one that ended can be attached."""
 
     # back-pressure and bounds
     high_watermark_items: int = Field(default=64, ge=1)
@@ -76,7 +77,8 @@ class StreamingOptions(Input):
     max_event_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Bound of one event of the wire."""
     max_replay_bytes: int = Field(default=1024 * 1024, ge=0)
-    """What a detached stream keeps for the consumer that comes back."""
+    """What a detached stream gathers (at least max_buffer_bytes) before its socket is paused, and how much of
+    what was taken `attach(after_seq=...)` repeats."""
 
     # content
     json_mode: bool = False
@@ -86,7 +88,8 @@ class StreamingOptions(Input):
     aggregation: Aggregation = "provider"
     """Who counts tokens where the provider does not: nobody, tiktoken, or characters divided by four."""
     on_unsupported: Literal["refuse", "drop"] = "refuse"
-    """A parameter that the wire cannot take: an error before sending, or left out and said."""
+    """A parameter that the wire cannot take: an error before sending, or left out, with one warning on the
+    logger `greenroom.providers` for each field and server."""
     validate_model: bool = False
     """Look the model up in the provider's catalogue before sending."""
 

@@ -43,6 +43,8 @@ class Profile(Input):
     """False: any JSON object is asked for by a schema instead."""
     unsupported: frozenset[str] = frozenset()
     """Fields of ChatRequest that the server refuses or ignores."""
+    completions: bool = True
+    """False: the server has no completions endpoint beside the chat one."""
     reasoning_field: str | None = None
     """Where the reasoning of an assistant turn with tool calls is sent back; None: nowhere."""
     prefix: PrefixForm | None = None
@@ -56,8 +58,10 @@ class Profile(Input):
     """completion_tokens leave out reasoning tokens."""
     always_finishes: bool = False
     """Every whole answer has a finish reason: `[DONE]` alone is no end."""
-    failing_finishes: frozenset[str] = Field(default=frozenset({"error"}))
-    """Finish reasons that mean a failure."""
+    failing_finishes: frozenset[str] = Field(
+        default=frozenset({"error", "abort", "network_error", "insufficient_system_resource"})
+    )
+    """Finish reasons, in small letters, that mean a failure."""
 
     @property
     def capabilities(self) -> Capabilities:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.wording import nearest
 from greenroom.providers.profile import Profile
 
 GENERIC = Profile(
@@ -36,7 +37,7 @@ _BUILT_IN = (
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
-        always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}),
+        always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}), completions=False,
     ),
     Profile(
         # Usage comes unasked in the last chunk; stream_options is refused (422).
@@ -51,12 +52,10 @@ _BUILT_IN = (
         name="deepseek", base_url="https://api.deepseek.com", hosts=("api.deepseek.com",),
         key_env=("DEEPSEEK_API_KEY",),
         base_url_env=("DEEPSEEK_BASE_URL",), reasoning_field="reasoning_content", always_finishes=True,
-        failing_finishes=frozenset({"error", "insufficient_system_resource"}),
     ),
     Profile(
         name="deepseek-beta", base_url="https://api.deepseek.com/beta", key_env=("DEEPSEEK_API_KEY",),
         reasoning_field="reasoning_content", prefix="flag", always_finishes=True,
-        failing_finishes=frozenset({"error", "insufficient_system_resource"}),
     ),
     Profile(
         name="openrouter", base_url="https://openrouter.ai/api/v1", hosts=("openrouter.ai",),
@@ -82,7 +81,7 @@ _BUILT_IN = (
     Profile(
         name="perplexity", base_url="https://api.perplexity.ai", hosts=("api.perplexity.ai",),
         key_env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"), base_url_env=("PERPLEXITY_BASE_URL",),
-        think_tags=True,
+        think_tags=True, completions=False,
     ),
     Profile(
         # Any JSON object can only be asked for by a schema: response_format takes text and json_schema.
@@ -100,13 +99,11 @@ _BUILT_IN = (
         name="vllm", base_url="http://127.0.0.1:8000/v1", key_env=("VLLM_API_KEY",),
         base_url_env=("VLLM_BASE_URL",),
         local=True, think_tags=True, prefix="continue_final", always_finishes=True,
-        failing_finishes=frozenset({"error", "abort"}),
     ),
     Profile(
         name="sglang", base_url="http://127.0.0.1:30000/v1", hosts=(":30000",), key_env=("SGLANG_API_KEY",),
         base_url_env=("SGLANG_BASE_URL",), local=True, think_tags=True, prefix="continue_final",
         always_finishes=True,
-        failing_finishes=frozenset({"error", "abort"}),
     ),
     Profile(
         name="llamacpp", base_url="http://127.0.0.1:8080/v1", hosts=(":8080",), key_env=("LLAMA_API_KEY",),
@@ -120,6 +117,10 @@ _profiles: dict[str, Profile] = {profile.name: profile for profile in _BUILT_IN}
 
 def register_profile(profile: Profile) -> None:
     """From now on `profile=` may name it; one of the same name is replaced, also a built-in one."""
+    given: object = profile
+    if not isinstance(given, Profile):
+        example = "profile_for('vllm').replace(name='ours', think_tags=False)"
+        raise InvalidInput.at("profile", f"must be a Profile, such as {example}", given)
     _profiles[profile.name] = profile
 
 
@@ -135,7 +136,7 @@ def profile_for(name: str | None, base_url: str = "") -> Profile:
     if name is not None:
         found = _profiles.get(name)
         if found is None:
-            known = f"unknown profile; known: {', '.join(profile_names())}"
+            known = f"unknown profile{nearest(name, profile_names())}; known: {', '.join(profile_names())}"
             raise InvalidInput("profile", [Problem("profile", repr(name), known)])
         return found
     return _by_url(base_url) or GENERIC

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from greenroom.messages.contracts import Codec
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.wording import nearest
 from greenroom.providers.profiles import profile_for, profile_names, register_profile
 
 __all__ = ["codec_for", "codec_kinds", "profile_for", "profile_names", "register_codec", "register_profile"]
@@ -17,7 +18,16 @@ def _openai_chat() -> Codec:
     return OpenAIChatCodec()
 
 
-_codecs: dict[str, CodecFactory] = {"openai-chat": _openai_chat}
+def _openai_completions() -> Codec:
+    from greenroom.providers.openai_completions import OpenAICompletionsCodec
+
+    return OpenAICompletionsCodec()
+
+
+_codecs: dict[str, CodecFactory] = {
+    "openai-chat": _openai_chat,
+    "openai-completions": _openai_completions,
+}
 
 
 def register_codec(kind: str, codec: CodecFactory) -> None:
@@ -33,7 +43,7 @@ def codec_for(kind: str) -> Codec:
     """A codec of this kind. Raises InvalidInput that lists the known kinds."""
     factory = _codecs.get(kind)
     if factory is None:
-        known = f"unknown kind; known: {', '.join(codec_kinds())}"
+        known = f"unknown kind{nearest(kind, codec_kinds())}; known: {', '.join(codec_kinds())}"
         raise InvalidInput("provider", [Problem("kind", repr(kind), known)])
     return factory()
 

@@ -49,12 +49,19 @@ class SseError(Exception):
 
 
 class SseDecoder:
-    """One stream's framing. One owner; holds at most one unfinished event of `max_event_bytes`."""
+    """One stream's framing. One owner; holds at most one unfinished event of `max_event_bytes`.
 
-    __slots__ = ("_after_cr", "_buffer", "_failed", "_last_id", "_limit", "_started", "comments", "stray")
+    `error_field`: a block that is a field `error:`, which the standard does not know, is an event of that name.
+    GPUStack sends its errors so.
+    """
 
-    def __init__(self, max_event_bytes: int) -> None:
+    __slots__ = (
+        "_after_cr", "_buffer", "_error_field", "_failed", "_last_id", "_limit", "_started", "comments", "stray"
+    )  # fmt: skip
+
+    def __init__(self, max_event_bytes: int, error_field: bool = False) -> None:
         self._limit = max_event_bytes
+        self._error_field = error_field
         self._buffer = bytearray()
         self._started = False
         self._after_cr = False
@@ -64,6 +71,11 @@ class SseDecoder:
         """Comment lines seen: signs of life without meaning."""
         self.stray = b""
         """The newest block that was no event: what a server sent that does not speak SSE. Cut to 4 KiB."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Between two events: the next byte begins one."""
+        return self._started and not self._buffer and not self._after_cr and not self._failed
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events that these bytes completed. Raises SseError at an event over the bound, once."""
@@ -118,16 +130,15 @@ class SseDecoder:
     def _bounded(self, events: list[SseEvent]) -> list[SseEvent]:
         # A line end last in the buffer may be half of the blank line: no part of the event.
         if len(self._buffer) > self._limit and len(self._buffer.removesuffix(b"\n")) > self._limit:
-            self._fail(len(self._buffer), events)
+            self._fail(events)
         return events
 
-    def _fail(self, size: int, events: list[SseEvent]) -> NoReturn:
+    def _fail(self, events: list[SseEvent]) -> NoReturn:
         self._failed = True
         self._buffer.clear()
-        message = (
-            f"an event of the stream is larger than max_event_bytes ({self._limit} bytes): {size} bytes came"
-        )
-        raise SseError(ErrorEvidence(kind="bound", message=message, phase="body"), events)
+        message = f"an event of the stream is larger than max_event_bytes ({self._limit} bytes)"
+        evidence = ErrorEvidence(kind="bound", clock="max_event_bytes", message=message, phase="body")
+        raise SseError(evidence, events)
 
     def _read(self, blocks: list[bytes]) -> list[SseEvent]:
         """The hot path: a block of one `data:` line, or `event:` and `data:`, costs one tuple."""
@@ -135,7 +146,7 @@ class SseDecoder:
         limit, last_id, new = self._limit, self._last_id, tuple.__new__
         for block in blocks:
             if len(block) > limit:
-                self._fail(len(block), events)
+                self._fail(events)
             if block[:6] == b"data: " and b"\n" not in block:
                 # What SseEvent(...) does, without its argument parsing.
                 events.append(new(SseEvent, ("message", block[6:], last_id, None)))
@@ -162,6 +173,8 @@ class SseDecoder:
         event = self._fields(block) if block else None
         if event is None and block and not block.startswith((b":", b"id:", b"retry:", b"event:")):
             self.stray = block[:_STRAY_BYTES]
+            if self._error_field and block.startswith(b"error:"):
+                return SseEvent("error", block.partition(b"\n")[0][6:].lstrip(b" "), self._last_id)
         return event
 
     def _fields(self, block: bytes) -> SseEvent | None:

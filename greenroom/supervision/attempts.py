@@ -5,7 +5,9 @@ The ladder's rungs that stand so far (docs/design.md has them all):
   7  fail, typed, with what was delivered
 Beside them two answers that are no retries and are not counted as such: Adjust (the server cannot take a
 field: ask without it, once for each fact) and Continue (the wire's own pause).
-A reused connection that died before any answer is sent again at once, once, and costs no attempt.
+A reused connection that died before any answer is sent again at once, once, and counts as no retry. That the
+provider has not seen the request is all but sure, not proven: so options that forbid a second request
+(`max_reconnect_attempts=0`, `retry_on_connection_error=False`) forbid this one too.
 """
 
 from dataclasses import dataclass
@@ -74,7 +76,8 @@ def after_failure(evidence: ErrorEvidence, situation: Situation, options: Stream
     error_class = classify(evidence)
     # Behind a Continue what was delivered is another attempt's: of this one the server had said nothing yet.
     unseen = not situation.delivered or situation.pauses > 0
-    if evidence.reused_connection and situation.stale_retries == 0 and unseen:
+    may = options.max_reconnect_attempts > 0 and options.retry_on_connection_error
+    if evidence.reused_connection and situation.stale_retries == 0 and unseen and may:
         return Retry(0.0, counted=False)
     if situation.delivered:
         return GiveUp("the stream broke after content was delivered")
@@ -100,7 +103,7 @@ def _why_not(
     if evidence.kind == "transport" and not options.retry_on_connection_error:
         return "retry_on_connection_error is off"
     if situation.retries >= options.max_reconnect_attempts:
-        return (
-            f"tried {situation.retries + 1} times (max_reconnect_attempts={options.max_reconnect_attempts})"
-        )
+        # Retries, not attempts: of those there may be more (a field left out, a stale connection).
+        times = f"{situation.retries} {'retry' if situation.retries == 1 else 'retries'}"
+        return f"given up after {times} (max_reconnect_attempts={options.max_reconnect_attempts})"
     return None

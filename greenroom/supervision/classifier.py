@@ -78,10 +78,16 @@ _STATUS: dict[int, ErrorClass] = {
 
 _REFUSALS: dict[str, ErrorClass] = {"shutdown": "shutdown", "unsendable": "invalid_request"}
 
+_TRANSPORT: dict[int, ErrorClass] = {401: "credential", 407: "credential", 403: "permission"}
+"""By status: a proxy refused, or an api_key callable failed."""
+
 _BOUNDS: dict[str, ErrorClass] = {
     "max_output_bytes": "output_limit",
     "max_pause_s": "slow_consumer",
-    "max_event_bytes": "protocol",
+    "max_event_bytes": "output_limit",
+    "max_head_bytes": "protocol",
+    "max_headers": "protocol",
+    "max_inflate_ratio": "protocol",
 }
 
 _RETRYABLE: frozenset[ErrorClass] = frozenset(
@@ -121,7 +127,7 @@ def _own(evidence: ErrorEvidence) -> ErrorClass | None:
 
 
 def _transport(evidence: ErrorEvidence) -> ErrorClass:
-    return "credential" if evidence.status in {401, 407} else "transient"
+    return _TRANSPORT.get(evidence.status or 0, "transient")
 
 
 def _by_code(evidence: ErrorEvidence) -> ErrorClass | None:

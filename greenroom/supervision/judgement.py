@@ -1,5 +1,6 @@
 """Evidence into a Failure: the class, and one line that says what happened and what would help."""
 
+from greenroom.messages.commands import CancelledBy
 from greenroom.messages.contracts import Target
 from greenroom.messages.failures import ErrorClass, ErrorEvidence, Failure
 from greenroom.supervision.classifier import classify, is_retryable
@@ -10,6 +11,28 @@ _REMEDIES: dict[ErrorClass, str] = {
     "quota": "the account of provider {provider!r} has to be topped up",
     "context_length": "shorten the messages or lower max_output_tokens",
 }
+
+_CANCELLED: dict[CancelledBy, str] = {
+    "caller": "cancelled by the caller",
+    "consumer_gone": "cancelled: nobody reads the stream any more",
+    "consumer_failed": "cancelled: the actor that the stream was told to raised an error",
+    "loop_closed": "cancelled: the consumer's event loop was closed",
+    "detached_expired": "cancelled: detached, and not attached again within detach_grace_s",
+    "shutdown": "cancelled: the system is stopping",
+    "replaced": "cancelled: replaced by another request",
+    "deadline": "the deadline has passed",
+}
+
+_METHOD_NOT_ALLOWED = 405
+"""A web server's word to a POST where it has pages, and no API."""
+
+
+def cancellation(by: CancelledBy, target: Target, ids: tuple[str, str], attempt: int) -> Failure:
+    """Of a request that was cancelled, and by whom."""
+    return Failure(
+        error_class="cancelled", message=_CANCELLED[by], provider=target.provider, model=target.model,
+        stream_id=ids[0], request_id=ids[1], attempt=attempt,
+    )  # fmt: skip
 
 
 def failure_of(
@@ -44,6 +67,8 @@ def _message(evidence: ErrorEvidence, error_class: ErrorClass, target: Target, g
     elif evidence.kind == "in_stream":
         said = f"{target.provider} reported an error inside the stream: {said}"
     remedy = _REMEDIES.get(error_class) if evidence.kind in ("http", "in_stream") else None
+    if evidence.kind == "http" and evidence.status == _METHOD_NOT_ALLOWED:
+        remedy = "check base_url"
     parts = [said]
     if remedy is not None:
         parts.append(remedy.format(provider=target.provider, model=target.model))

@@ -13,7 +13,7 @@ A scope begins as waiting, so that a Cancel sent before its start ends it before
 
 import random
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from greenroom.actors.aggregator import Aggregator, completed
 from greenroom.actors.blocking import is_choked
@@ -49,7 +49,7 @@ from greenroom.supervision.attempts import (
     after_failure,
     after_pause,
 )
-from greenroom.supervision.judgement import failure_of
+from greenroom.supervision.judgement import cancellation, failure_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
 
@@ -57,15 +57,6 @@ FOLD_TIMEOUT_S = 1.0
 """How long the aggregator may take to answer; then the scope folds the journal itself."""
 AGGREGATORS_MAX = 3
 """A journal that kills so many of them is folded by the scope, at the end."""
-
-_CANCELLED: dict[CancelledBy, str] = {
-    "caller": "cancelled by the caller",
-    "consumer_gone": "cancelled: nobody reads the stream any more",
-    "loop_closed": "cancelled: the consumer's event loop was closed",
-    "shutdown": "cancelled: the system is stopping",
-    "replaced": "cancelled: replaced by another request",
-    "deadline": "the deadline has passed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +66,8 @@ class DeadlineOver:
 
 @dataclass(frozen=True, slots=True)
 class BackOffOver:
+    late_is_fine: ClassVar[bool] = True
+
     epoch: int
 
 
@@ -91,7 +84,7 @@ class RequestScope(LoopActor):
     def __init__(self, supervisor: "Ref[Any]", job: Job) -> None:
         super().__init__()
         self._supervisor, self._job = supervisor, job
-        self._gate, self._channel = job.gate, job.channel
+        self._gate = job.gate
         self._ids = (job.stream_id, job.request_id)
         self._state: Literal["running", "waiting", "ending"] = "waiting"
         self._epoch = 0
@@ -109,7 +102,7 @@ class RequestScope(LoopActor):
     def on_start(self) -> None:
         me = self.ref
         self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
-        self._channel.demand = lambda: me.tell_control(Demand())
+        self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
         self._start_aggregator()
         me.tell(BackOffOver(self._epoch))
@@ -211,8 +204,10 @@ class RequestScope(LoopActor):
         self._stop_request("deadline")
 
     @receives(ReaderGone)
-    def on_reader_gone(self, _: ReaderGone) -> None:
-        if self._channel.reader_closed():
+    def on_reader_gone(self, message: ReaderGone) -> None:
+        # Of the job's channel, not of one kept here: another takes its place when the stream is detached.
+        channel = self._job.channel
+        if message.generation == channel.generation and channel.reader_closed():
             self._stop_request("consumer_gone")
 
     def _stop_request(self, by: CancelledBy) -> None:
@@ -243,11 +238,7 @@ class RequestScope(LoopActor):
             failure = failure_of(evidence, self._job.target, self._ids, self._epoch)
             self._end("failed", answer, failure)
             return
-        target = self._job.target
-        failure = Failure(
-            error_class="cancelled", message=_CANCELLED[self._stopped_by], provider=target.provider,
-            model=target.model, stream_id=self._ids[0], request_id=self._ids[1], attempt=self._epoch,
-        )  # fmt: skip
+        failure = cancellation(self._stopped_by, self._job.target, self._ids, self._epoch)
         self._end("cancelled", answer, failure)
 
     @receives(Demand)
@@ -330,7 +321,7 @@ class RequestScope(LoopActor):
         return completed(fold, replace(self._finish, deltas=()))
 
     def _close(self, completion: Completion[Any]) -> None:
-        if self._channel.close(completion):
+        if self._job.channel.close(completion):
             self._tell.over(completion, self._stopped_by, self._gate.checkpoint.seq)
             self._supervisor.tell(RequestOver(self._job.stream_id, completion.outcome, self._epoch))
         if self._aggregator is not None:

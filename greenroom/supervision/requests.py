@@ -8,6 +8,7 @@ Admission mail is bounded by `max_streams`.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from greenroom.actors.claims import Timer
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
 from greenroom.actors.loop_actor import LoopActor
@@ -26,10 +27,13 @@ from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Down
 from greenroom.messages.statistics import RequestStatistics
+from greenroom.supervision.absences import Absence, Absences, Grace, GraceBegins
 from greenroom.supervision.judgement import failure_of
 from greenroom.supervision.request_scope import RequestScope, crashed_attempt, why
 from greenroom.supervision.scope_events import ScopeTeller
 
+GRACES_FEW = 64
+"""As many timers of absent streams are kept without looking whether they still matter."""
 LOST_S = 5.0
 """Longer than any caller's thread stands between putting its job down and sending it."""
 
@@ -44,18 +48,24 @@ class Lost:
 class LiveRequests:
     """The tables of open jobs. Outlive their supervisor's crash, so that no handle is forgotten."""
 
-    __slots__ = ("admitting", "jobs", "submitted")
+    __slots__ = ("absent", "admitting", "jobs", "submitted")
 
     def __init__(self) -> None:
         self.submitted: dict[str, Job] = {}
         """On their way to the supervisor, put there by their callers' threads."""
         self.jobs: dict[str, Job] = {}
         """Admitted."""
+        self.absent: dict[str, Absence] = {}
+        """Detached, live or ended."""
         self.admitting = True
 
     def submit(self, job: Job) -> None:
         """The job's StartRequest is about to be sent. Any thread."""
         self.submitted[job.stream_id] = job
+
+    def get(self, stream_id: str) -> Job | None:
+        """The job of that stream, if it runs or is about to."""
+        return self.jobs.get(stream_id) or self.submitted.get(stream_id)
 
     def take(self, job: Job) -> bool:
         """The job is admitted. False: it had its end before it came so far."""
@@ -134,11 +144,17 @@ class Requests(LoopActor):
         self._max_streams = max_streams
         self._scopes: dict[Any, str] = {}
         self._waiting_for_idle: list[Any] = []
+        self._graces: dict[str, Timer] = {}
+        """The newest of each stream; some are of streams whose consumer is back."""
+        self._drop_graces_at = GRACES_FEW
         self._counts = dict.fromkeys(
             ("admitted", "refused", "completed", "failed", "cancelled", "attempts"), 0
         )
 
     def on_start(self) -> None:
+        self._absences = Absences(self._live.absent, self.clock, self.events, self.path)
+        for absence in self._live.absent.values():
+            self.on_grace_begins(absence.begins)
         # A predecessor was killed, so that on_failure was not called, and consumers may still wait.
         self._fail_admitted("the requests supervisor was restarted under this request")
         submitted = tuple(self._live.submitted.copy())
@@ -191,6 +207,29 @@ class Requests(LoopActor):
         self._counts[message.outcome] += 1
         self._counts["attempts"] += message.attempts
         self._live.jobs.pop(message.stream_id, None)
+        self._absences.bound_ended()
+
+    @receives(GraceBegins)
+    def on_grace_begins(self, message: GraceBegins) -> None:
+        if len(self._graces) >= self._drop_graces_at:
+            self._drop_graces()
+        delay_s = max(message.due_s - self.clock.now_s(), 0.0)
+        former = self._graces.pop(message.stream_id, None)
+        if former is not None:
+            former.cancel()
+        grace = Grace(message.stream_id, message.generation)
+        self._graces[message.stream_id] = self.timer(delay_s, grace)
+
+    def _drop_graces(self) -> None:
+        # Bound: at most twice as many as are absent, or GRACES_FEW. Those who came back cancel nothing.
+        for stream_id in [each for each in self._graces if each not in self._live.absent]:
+            self._graces.pop(stream_id).cancel()
+        self._drop_graces_at = max(GRACES_FEW, 2 * len(self._graces))
+
+    @receives(Grace)
+    def on_grace_over(self, message: Grace) -> None:
+        self._graces.pop(message.stream_id, None)
+        self._absences.grace_over(message)
 
     @receives(Down)
     def on_scope_down(self, down: Down) -> None:

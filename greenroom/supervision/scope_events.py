@@ -23,7 +23,8 @@ class ScopeTeller:
     def __init__(self, sink: EventSink, clock: Clock, actor: str, job: Job) -> None:
         self._sink, self._clock, self._actor, self._job = sink, clock, actor, job
 
-    def _emit(self, kind: type[StreamEvent], **fields: Any) -> None:
+    def emit(self, kind: type[StreamEvent], **fields: Any) -> None:
+        """An event of this kind, if it is wanted."""
         if self._sink.wants(kind.name):
             target = self._job.target
             event = kind(
@@ -33,7 +34,7 @@ class ScopeTeller:
             self._sink.emit(event)
 
     def retrying(self, failure: Failure, decision: str, delay_s: float, next_epoch: int) -> None:
-        self._emit(
+        self.emit(
             StreamRetrying, epoch=failure.attempt, error_class=failure.error_class, message=failure.message,
             decision=decision, delay_s=delay_s, next_epoch=next_epoch,
         )  # fmt: skip
@@ -46,13 +47,13 @@ class ScopeTeller:
         }
         if completion.outcome == "completed":
             ttft_s, usage = completion.timings.ttft_s, completion.usage
-            self._emit(
+            self.emit(
                 StreamCompleted, finish_reason=completion.finish_reason, input_tokens=usage.input_tokens,
                 ttft_ms=None if ttft_s is None else ttft_s * 1000, output_tokens=usage.output_tokens,
                 cost_usd=completion.cost_usd, **common,
             )  # fmt: skip
         elif completion.outcome == "cancelled":
-            self._emit(StreamCancelledEvent, by=stopped_by or "caller", **common)
+            self.emit(StreamCancelledEvent, by=stopped_by or "caller", **common)
         elif completion.failure is not None:
             failure = completion.failure
-            self._emit(StreamFailed, error_class=failure.error_class, message=failure.message, **common)
+            self.emit(StreamFailed, error_class=failure.error_class, message=failure.message, **common)

@@ -238,3 +238,24 @@ def test_a_finaliser_inside_the_lock_does_not_deadlock() -> None:
     done.start()
     done.join(5)
     assert not done.is_alive()
+
+
+def test_a_reader_that_looks_while_it_is_cut_off_does_not_take_it_for_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The stream has ended, but not all of it was read: the rest is another handle's."""
+    c = channel()
+    push(c, 1, 2)
+    c.close(END)
+    c.take()
+    close, seen = Channel.close, []
+
+    def looked_at(of: Channel, *args: Any, **options: Any) -> bool:
+        seen.append((of.take(), of.end))  # between the steps, as a reader in another thread may
+        return close(of, *args, **options)
+
+    monkeypatch.setattr(Channel, "close", looked_at)
+    cut_off = END.model_copy(update={"outcome": "cancelled"})
+    assert c.sever(cut_off) == 2
+    assert seen == [(Nothing.MORE, cut_off)]
+    assert (c.take(), c.end) == (Nothing.MORE, cut_off)

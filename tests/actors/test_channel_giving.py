@@ -178,8 +178,8 @@ def test_a_hosts_callback_that_raises_reaches_neither_the_producer_nor_the_other
 
     held.channel.on_end(raises)
     first, second = (
-        completion_future(held.channel, held.dispatcher),
-        completion_future(held.channel, held.dispatcher),
+        completion_future(held.channel, held.dispatcher, "r_1"),
+        completion_future(held.channel, held.dispatcher, "r_1"),
     )
     first.add_done_callback(raises)
     one, two = held.stream.next_delta(), held.stream.next_delta()

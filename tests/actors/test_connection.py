@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from greenroom.messages.commands import GetStatistics, HttpRequest, Open
-from greenroom.messages.failures import ConnectionFailed, StreamError, StreamTimedOut
+from greenroom.actors.connection import BACKLOG_BYTES, BACKLOG_READS
+from greenroom.messages.commands import GetStatistics, HttpRequest, Open, WireRead
+from greenroom.messages.failures import ConnectionFailed, StreamTimedOut
 from greenroom.messages.statistics import EndpointStatistics
 
 from fake_provider import Boom, refused
-from request_path import PATIENT, Rig, Started
+from request_path import PATIENT, Rig, error_of
 
 ONCE = PATIENT.replace(max_reconnect_attempts=0)
 
@@ -23,12 +24,6 @@ def rig() -> Iterator[Rig]:
     rig.stop()
     assert rig.transport.closed
     assert all(link.closed or not link.reusable for link in rig.transport.links)
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
 
 
 def statistics(rig: Rig) -> EndpointStatistics:
@@ -55,7 +50,7 @@ def test_more_requests_than_connections_wait_their_turn(rig: Rig) -> None:
 
 
 def test_a_wait_for_a_free_connection_has_its_own_clock(rig: Rig) -> None:
-    options = ONCE.replace(first_content_timeout_s=500)
+    options = PATIENT.replace(first_content_timeout_s=500)
     wires = [rig.open(options)[1], rig.open(options)[1]]
     third = rig.begin(options)
     rig.advance(29.9)
@@ -68,6 +63,22 @@ def test_a_wait_for_a_free_connection_has_its_own_clock(rig: Rig) -> None:
     assert "max_connections=2" in str(error)
     finish(rig, *wires)
     assert len(rig.transport.wires) == 2
+
+
+def test_who_gives_up_waiting_gives_its_place_to_the_next(rig: Rig) -> None:
+    wires = [rig.open()[1], rig.open()[1]]
+    waiting = [rig.begin() for _ in range(3)]
+    rig.settle()
+    waiting[0].stream.cancel()
+    rig.settle()
+    assert statistics(rig).waiting == 2
+    finish(rig, wires[0])
+    assert len(rig.transport.wires) == 3
+    finish(rig, rig.wire)
+    assert waiting[1].stream.result(timeout=0).text == ""
+    finish(rig, wires[1], rig.wire)
+    assert [each.stream.done for each in waiting] == [True] * 3
+    assert len(rig.transport.wires) == 4, "nothing was sent for who had gone"
 
 
 def test_a_closed_connection_makes_room_for_a_new_one(rig: Rig) -> None:
@@ -132,6 +143,72 @@ def test_an_idle_connection_that_the_server_closed_is_not_used(rig: Rig) -> None
     wire.link.reusable = False
     _, wire = rig.open()
     assert rig.transport.connects == 2
+    finish(rig, wire)
+
+
+def test_an_idle_connection_that_is_lost_makes_room_at_once(rig: Rig) -> None:
+    _, first = rig.open()
+    _, second = rig.open()
+    finish(rig, first, second)
+    assert statistics(rig).idle == 2
+    first.link.reusable = False
+    rig.dispatcher.call(first.link.on_close)
+    rig.settle()
+    assert statistics(rig).idle == 1
+    assert [event.reason for event in rig.log.of("provider.disconnected")] == ["closed"]
+    assert not second.link.closed
+
+
+def test_an_idle_connection_is_closed_when_its_server_will(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.link.idle_limit_s = 4.0
+    finish(rig, wire)
+    rig.advance(3.9)
+    assert not wire.link.closed
+    rig.advance(0.2)
+    assert wire.link.closed
+
+
+def test_reads_that_pile_up_pause_their_socket_until_they_are_handled(rig: Rig) -> None:
+    started, wire = rig.open()
+    wire.head()
+    paused: list[bool] = []
+
+    def flood() -> None:
+        for number in range(50):
+            wire._deliver(WireRead(1, rig.clock.now_s(), f"t {number},\n".encode()))
+            paused.append(wire.paused)
+
+    rig.dispatcher.call(flood)
+    rig.settle()
+    assert paused == [False] * BACKLOG_READS + [True] * (50 - BACKLOG_READS)
+    assert not wire.paused
+    finish(rig, wire)
+    assert started.stream.result(timeout=0).text.startswith("0,1,2,")
+
+
+def test_a_full_channel_is_not_read_on_when_the_pile_is_handled(rig: Rig) -> None:
+    started, wire = rig.open(PATIENT.replace(max_buffer_bytes=1024))
+    cursor = iter(started.stream)
+    wire.head()
+
+    def flood() -> None:
+        for _ in range(20):
+            wire._deliver(WireRead(1, rig.clock.now_s(), b"t " + b"x" * 200 + b"\n"))
+
+    rig.dispatcher.call(flood)
+    rig.settle()
+    assert wire.paused
+    started.stream.cancel()
+    rig.settle()
+    assert started.stream.done
+    del cursor
+
+
+def test_one_huge_read_pauses_its_socket_until_it_is_handled(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("t " + "x" * BACKLOG_BYTES)
+    assert (wire.pauses, wire.paused) == (1, False)
     finish(rig, wire)
 
 

@@ -1,5 +1,6 @@
 """Commit is all or nothing, for the open epoch alone, without a gap."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from greenroom.actors.channel import Channel, Nothing
 from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.journal import COMPACT_EVERY
 from greenroom.messages.commands import Accepted
-from greenroom.messages.deltas import Delta, UsageDelta
+from greenroom.messages.deltas import Delta, RawDelta, ToolCallCompleted, ToolCallDelta, UsageDelta
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.usage import Usage
+from greenroom.messages.value import FrozenMap
 
 SMALL = StreamingOptions(max_output_bytes=1024, max_event_bytes=1024, max_buffer_bytes=1024)
 
@@ -42,7 +44,7 @@ def taken(of: Gate) -> list[Delta]:
 def test_a_commit_moves_journal_checkpoint_and_channel_together() -> None:
     door = gate()
     assert door.commit(1, [text(1, "ab"), text(2, "c")]) is Commit.TAKEN
-    assert [delta.seq for delta in door.journal] == [1, 2]
+    assert "".join(delta.text for delta in door.journal) == "abc"
     checkpoint = door.checkpoint
     assert (checkpoint.seq, checkpoint.delivered_bytes, checkpoint.epoch) == (2, 3, 1)
     assert checkpoint.committed_epoch == 1
@@ -76,6 +78,33 @@ def test_too_much_takes_nothing_of_the_batch() -> None:
     assert door.commit(1, [text(2, "x"), text(3, "x" * 24)]) is Commit.TOO_MUCH
     assert door.checkpoint.seq == 1
     assert door.commit(1, [text(2, "x" * 24)]) is Commit.TAKEN
+
+
+def arguments(seq: int, words: str) -> ToolCallDelta:
+    return ToolCallDelta(seq=seq, call_index=0, call_id="c", arguments=words, **IDS)
+
+
+def completed(seq: int, words: str) -> ToolCallCompleted:
+    return ToolCallCompleted(seq=seq, call_index=0, call_id="c", name="f", arguments=words, **IDS)
+
+
+def test_arguments_of_a_completed_call_are_counted_once() -> None:
+    door = gate()
+    assert door.commit(1, [arguments(1, "x" * 400), arguments(2, "y" * 400)]) is Commit.TAKEN
+    assert door.commit(1, [completed(3, "x" * 400 + "y" * 400)]) is Commit.TAKEN
+    assert door.checkpoint.delivered_bytes == 800
+    assert door.commit(1, [completed(4, "z" * 300)]) is Commit.TOO_MUCH
+    assert door.commit(1, [completed(4, "z" * 200), arguments(5, "a" * 24)]) is Commit.TAKEN
+
+
+def test_what_is_said_beside_text_counts() -> None:
+    door = gate()
+    beside = FrozenMap({"logprobs": {"content": [{"token": "x" * 800, "logprob": -1.0}]}})
+    delta = dataclasses.replace(text(1), metadata=beside)
+    assert door.commit(1, [delta]) is Commit.TAKEN
+    assert door.commit(1, [dataclasses.replace(delta, seq=2)]) is Commit.TOO_MUCH
+    raw = RawDelta(seq=2, event="message", data=FrozenMap({"a": ["x" * 2000]}), **IDS)
+    assert door.commit(1, [raw]) is Commit.TOO_MUCH
 
 
 def test_only_content_commits_an_attempt() -> None:

@@ -5,7 +5,7 @@ import copy
 import gc
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,22 +21,6 @@ from greenroom.messages.failures import RateLimited, StreamCancelled
 
 from held_stream import CANCELLED, FAILED, Held, awaited, read
 from request_path import WAIT_S, in_thread
-
-
-@pytest.fixture(scope="module")
-def dispatcher() -> Iterator[Dispatcher]:
-    made = Dispatcher("handles")
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def held(dispatcher: Dispatcher) -> Iterator[Held]:
-    made = Held(dispatcher)
-    yield made
-    made.channel.close(END)
-
 
 # ---- reading
 
@@ -76,7 +60,7 @@ def test_every_way_of_reading_raises_the_typed_error_after_the_last_delta(
     for attempt in (
         lambda: next(cursor), held.stream.result, lambda: asyncio.run(awaited(held.stream)),
         lambda: held.stream.next_delta().get(timeout=WAIT_S), lambda: asyncio.run(read(aiter(held.stream))),
-        lambda: completion_future(held.channel, held.dispatcher).get(timeout=WAIT_S), lambda: next(cursor),
+        lambda: completion_future(held.channel, held.dispatcher, "r_1").get(timeout=WAIT_S), lambda: next(cursor),
     ):  # fmt: skip
         with pytest.raises(kind) as caught:
             attempt()
@@ -158,7 +142,7 @@ def test_results_in_threads_and_loops(held: Held) -> None:
         in_thread(lambda: asyncio.run(main())),
         in_thread(held.stream.text),
     ]
-    future = completion_future(held.channel, held.dispatcher)
+    future = completion_future(held.channel, held.dispatcher, "r_1")
     held.waited_for()
     held.channel.close(END)
     assert [result.get() for result in results] == [END, END, ""]

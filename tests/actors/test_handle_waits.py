@@ -2,32 +2,16 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
 
 import pytest
 from test_channel import END, channel, push
 from test_merging import text
 
 from greenroom.actors.dispatcher import Dispatcher
+from greenroom.actors.wakes import LoopWaiter
 
 from held_stream import Held, awaited, read
 from request_path import WAIT_S, in_thread
-
-
-@pytest.fixture(scope="module")
-def dispatcher() -> Iterator[Dispatcher]:
-    made = Dispatcher("handles")
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def held(dispatcher: Dispatcher) -> Iterator[Held]:
-    made = Held(dispatcher)
-    yield made
-    made.channel.close(END)
-
 
 # ---- time-outs and cancelled waits end nothing
 
@@ -69,6 +53,55 @@ def test_a_cancelled_anext_loses_nothing_and_ends_nothing(held: Held) -> None:
 
     assert asyncio.run(main()) == [1, 2]
     assert held.scope.told == []
+
+
+def test_a_wake_that_comes_after_its_wait_was_cancelled_takes_no_other_wait_for_it(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The channel wakes without its lock: what was given up meanwhile must not look awaited for ever."""
+    late: list[LoopWaiter] = []
+
+    async def main() -> list[int]:
+        busy, patient = aiter(held.stream), aiter(held.stream)
+
+        def keep(waiter: LoopWaiter) -> None:
+            late.append(waiter)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LoopWaiter, "wake", keep)
+            task = asyncio.ensure_future(anext(busy))
+            await asyncio.sleep(0)
+            push(held.channel, 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert (await anext(busy)).seq == 1
+        tasks = [asyncio.ensure_future(anext(patient))]
+        await asyncio.sleep(0)
+        tasks.append(asyncio.ensure_future(anext(busy)))
+        await asyncio.sleep(0)
+        late[0].wake()
+        push(held.channel, 2)
+        await asyncio.wait(tasks, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        push(held.channel, 3)  # for the one that still waits; the other reads no more
+        return sorted([(await asyncio.wait_for(task, WAIT_S)).seq for task in tasks])
+
+    assert asyncio.run(main()) == [2, 3]
+
+
+def test_of_two_tasks_at_one_cursor_one_gives_up_and_the_other_is_still_woken(held: Held) -> None:
+    async def main() -> int:
+        cursor = aiter(held.stream)
+        gives_up = asyncio.ensure_future(anext(cursor))
+        await asyncio.sleep(0)
+        stays = asyncio.ensure_future(anext(cursor))  # begins between the cancellation and its consequence
+        gives_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gives_up
+        push(held.channel, 1)
+        return (await asyncio.wait_for(stays, WAIT_S)).seq
+
+    assert asyncio.run(main()) == 1
 
 
 def test_an_anext_cancelled_while_it_lets_the_loop_run_loses_nothing(held: Held) -> None:
@@ -187,3 +220,25 @@ def test_a_wait_cancelled_in_the_moment_of_its_delta_loses_nothing(held: Held) -
     gc.collect()
     held.channel.close(END)
     assert [delta.seq for delta in held.stream] == [1]
+
+
+def test_futures_that_wait_are_served_before_a_cursor_that_waits_and_nothing_goes_twice(held: Held) -> None:
+    cursor = iter(held.stream)
+    reader = in_thread(lambda: [next(cursor).seq, next(cursor).seq])
+    held.waited_for()
+    futures = [held.stream.next_delta() for _ in range(2)]
+    push(held.channel, 1, 2, 3)
+    push(held.channel, 4)
+    assert [future.get(timeout=WAIT_S).seq for future in futures] == [1, 2]
+    assert reader.get() == [3, 4]
+
+
+def test_of_one_consumer_that_asks_for_one_at_a_time_the_order_is_the_streams(held: Held) -> None:
+    push(held.channel, *range(1, 9))
+    held.channel.close(END)
+    cursor = iter(held.stream)
+    got = [
+        next(cursor).seq if turn % 2 else held.stream.next_delta().get(timeout=WAIT_S).seq
+        for turn in range(8)
+    ]
+    assert got == list(range(1, 9))

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.actors.merging import OVERHEAD_BYTES, Merge, content_bytes, mergeable, merged
+from greenroom.actors.merging import OVERHEAD_BYTES, Merge, append, content_bytes, mergeable, whole
 from greenroom.messages.deltas import (
     Delta,
+    RawDelta,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -24,6 +25,14 @@ from strategies import deltas as any_delta
 from strategies import replaced
 
 IDS: dict[str, Any] = {"stream_id": "s", "request_id": "r"}
+
+
+def merged(deltas: list[Delta]) -> list[Delta]:
+    """One by one, as the journal takes them."""
+    items: list[Delta | Merge] = []
+    for delta in deltas:
+        append(items, delta)
+    return [whole(item) for item in items]
 
 
 def text(seq: int, words: str = "x", **more: Any) -> TextDelta:
@@ -113,7 +122,8 @@ def test_calls_are_merged_by_call() -> None:
         (text(1, "\u20ac"), 3),
         (text(1, "\ud83d"), 3),
         (text(1, ""), 0),
-        (text(1, "a", metadata=FrozenMap({"a": 1})), 1 + OVERHEAD_BYTES),
+        (text(1, "a", metadata=FrozenMap({"a": 1})), 1 + OVERHEAD_BYTES + 17),
+        (RawDelta(seq=1, event="x", data=FrozenMap({"a": "b" * 50}), **IDS), OVERHEAD_BYTES + 67),
         (ReasoningDelta(seq=1, reasoning="ab", **IDS), 2),
         (RefusalDelta(seq=1, refusal="ab", **IDS), 2),
         (ToolCallDelta(seq=1, call_index=0, call_id="c", arguments="{}", **IDS), 2),

@@ -14,6 +14,9 @@ class FakeLink:
     def __init__(self) -> None:
         self.reusable = True
         self.closed = False
+        self.exchanges = 0
+        self.idle_limit_s: float | None = None
+        self.on_close: Any = None
 
     def exchange(self, *_: Any) -> Any:
         raise NotImplementedError
@@ -67,7 +70,7 @@ def test_a_link_that_rested_too_long_is_closed_and_replaced() -> None:
 
 def test_a_servers_shorter_hint_wins() -> None:
     pool, link = Pool(1, 20), FakeLink()
-    link.idle_limit_s = 5  # type: ignore[attr-defined]
+    link.idle_limit_s = 5
     pool.ask(asked(1), 0)
     pool.connected(link, 0)
     pool.freed(("s1", 1), 0)
@@ -107,6 +110,7 @@ class PoolMachine(RuleBasedStateMachine):
             assert key not in self.served
             assert key not in self.ended
             assert what.link not in self.served.values(), "two attempts on one link"
+            assert key == min(self.waiting, key=lambda waiting: int(waiting[0][1:])), "not its turn"
             self.waiting.discard(key)
             self.served[key] = what.link  # type: ignore[assignment]
         elif isinstance(what, Connect):

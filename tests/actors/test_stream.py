@@ -1,7 +1,5 @@
 """One attempt, from the open socket to AttemptOver: real actors, a fake wire, a manual clock."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from greenroom.actors.job import ApiKeys
@@ -10,26 +8,11 @@ from greenroom.messages.failures import (
     ConnectionFailed,
     InternalError,
     ProtocolViolation,
-    StreamError,
 )
 
-from request_path import PATIENT, Rig, Started, in_thread
+from request_path import PATIENT, Rig, error_of, in_thread
 
 ONCE = PATIENT.replace(max_reconnect_attempts=0)
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig().start()
-    yield rig
-    rig.check_nothing_left()
-    rig.stop()
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
 
 
 # ---- the way of the bytes
@@ -193,7 +176,7 @@ def test_keys_are_taken_in_turn(rig: Rig) -> None:
 def test_a_key_that_a_callable_gives(rig: Rig) -> None:
     from greenroom.actors.blocking import KeyAsker
 
-    asker = KeyAsker.start(lambda: "asked", "fake")
+    asker = KeyAsker.start(lambda: "asked")
     started = rig.begin(api_keys=ApiKeys(asker=asker))
     rig.settle()
     in_thread(lambda: asker.stop(block=True)).get()
@@ -209,7 +192,7 @@ def test_a_key_callable_that_fails_is_never_quoted(rig: Rig) -> None:
     def broken() -> str:
         raise ValueError("sk-secret")
 
-    asker = KeyAsker.start(broken, "fake")
+    asker = KeyAsker.start(broken)
     started = rig.begin(api_keys=ApiKeys(asker=asker))
     rig.settle()
     in_thread(lambda: asker.stop(block=True)).get()

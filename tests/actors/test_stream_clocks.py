@@ -1,37 +1,22 @@
 """One attempt's clocks, back-pressure and bounds: real actors, a fake wire, a manual clock."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from greenroom.actors.connection import BACKLOG_READS
 from greenroom.messages.commands import WireRead
 from greenroom.messages.failures import (
     ConnectionFailed,
     OutputLimitExceeded,
     SlowConsumer,
-    StreamError,
     StreamTimedOut,
 )
 
 from fake_provider import refused
-from request_path import PATIENT, Rig, Started, in_thread
+from request_path import PATIENT, Rig, Started, error_of, in_thread
 
 ONCE = PATIENT.replace(max_reconnect_attempts=0)
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig().start()
-    yield rig
-    rig.check_nothing_left()
-    rig.stop()
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
 
 
 # ---- clocks
@@ -48,6 +33,16 @@ def test_no_first_content_in_time_is_a_timeout(rig: Rig) -> None:
     assert error.failure.evidence is not None
     assert error.failure.evidence.clock == "first_content_timeout_s"
     assert wire.aborted
+
+
+def test_an_error_whose_body_stands_still_is_told_as_what_it_was(rig: Rig) -> None:
+    started, wire = rig.open(ONCE.replace(first_content_timeout_s=20))
+    wire.head(500).send("out of memory")
+    rig.advance(21)
+    evidence = error_of(started).failure.evidence
+    assert evidence is not None
+    assert (evidence.kind, evidence.status) == ("http", 500)
+    assert "out of memory" in evidence.message
 
 
 def test_a_local_server_has_longer_for_its_first_content(rig: Rig) -> None:
@@ -78,6 +73,43 @@ def test_the_gap_clock_runs_again_after_hidden_work(rig: Rig) -> None:
     wire.send("t b")
     rig.advance(11)
     assert error_of(started).failure.evidence.clock == "content_gap_timeout_s"  # type: ignore[union-attr]
+
+
+def test_a_finished_answer_does_not_wait_long_for_its_end(rig: Rig) -> None:
+    started, wire = rig.open(ONCE)
+    wire.head().send("t a")
+    rig.advance(3)
+    wire.send("fin", ":ping")
+    rig.advance(4.9)
+    wire.send("u 7")
+    assert not started.stream.done
+    rig.advance(0.2)
+    completion = started.stream.result(timeout=0)
+    assert (completion.text, completion.finish_reason, completion.usage.output_tokens) == ("a", "stop", 7)
+    assert wire.aborted
+
+
+def test_content_behind_a_finish_takes_the_word_for_it_away(rig: Rig) -> None:
+    started, wire = rig.open(ONCE.replace(content_gap_timeout_s=20))
+    wire.head().send("t a", "fin")
+    rig.advance(4)
+    wire.send("t b", "fin")
+    rig.advance(19)
+    assert not started.stream.done
+    rig.advance(2)
+    assert error_of(started).failure.evidence.clock == "content_gap_timeout_s"  # type: ignore[union-attr]
+
+
+def test_the_wait_for_the_end_stands_still_while_we_pause(rig: Rig) -> None:
+    started, wire = rig.open(ONCE.replace(max_buffer_bytes=1024))
+    cursor = iter(started.stream)
+    wire.head().send("t " + "x" * 2000, "fin")
+    assert wire.paused
+    rig.advance(30)
+    assert not started.stream.done
+    assert next(cursor).text
+    rig.advance(6)
+    assert started.stream.result(timeout=0).outcome == "completed"
 
 
 def test_content_moves_the_gap_clock_and_comments_do_not(rig: Rig) -> None:
@@ -113,6 +145,42 @@ def test_a_tick_is_judged_by_the_stamps_of_reads_that_still_wait(rig: Rig) -> No
     assert not started.stream.done
     rig.advance(8.5)
     assert isinstance(error_of(started), StreamTimedOut)
+
+
+@pytest.mark.parametrize(("line", "late"), [(b"t a\n", False), (b"junk\n", True)])
+def test_reads_that_were_held_up_here_are_no_silence_of_the_server(rig: Rig, line: bytes, late: bool) -> None:
+    """They came long ago, and then the socket was paused until they were handled."""
+    started, wire = rig.open(ONCE.replace(first_content_timeout_s=60, content_gap_timeout_s=60))
+    wire.head().send("t first")
+    stamp_s = rig.clock.now_s()
+    rig.clock._now_s = stamp_s + 100
+
+    def flood() -> None:
+        for _ in range(BACKLOG_READS + 1):
+            wire._deliver(WireRead(1, stamp_s + 1, line))
+
+    rig.dispatcher.call(flood)
+    rig.settle()
+    rig.advance(0.05)
+    rig.advance(0.05)
+    assert started.stream.done is late
+    if not late:
+        wire.send("done").end()
+
+
+def test_an_error_whose_body_never_ends_is_still_that_error(rig: Rig) -> None:
+    started, wire = rig.open(ONCE.replace(first_content_timeout_s=120))
+    rig.advance(60)
+    wire.head(429)
+    rig.advance(4.9)
+    wire._read(data=b"slow down")
+    assert not started.stream.done
+    rig.advance(0.2)
+    rig.advance(0.05)
+    error = error_of(started)
+    assert (error.error_class, error.status) == ("rate_limit", 429)
+    assert "slow down" in str(error)
+    assert wire.aborted
 
 
 # ---- back-pressure

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from typing import Any
 
+from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.wakes import LoopWaiter, ThreadWaiter, WakeHub, WakeHubs
 
 
@@ -95,3 +97,89 @@ def test_one_hub_a_loop_gone_with_its_loop() -> None:
     del loop
     gc.collect()
     assert gone() is None
+
+
+class CountingLoop:
+    """Stands for a consumer's loop in another thread: counts what crosses, and can be closed."""
+
+    def __init__(self) -> None:
+        self.crossed: list[Any] = []
+        self.closed = False
+
+    def is_closed(self) -> bool:
+        return self.closed
+
+    def call_soon_threadsafe(self, drain: Any) -> None:
+        if self.closed:
+            raise RuntimeError("Event loop is closed")
+        self.crossed.append(drain)
+
+
+class Waited:
+    """Stands for an asyncio future."""
+
+    def __init__(self) -> None:
+        self.woken = False
+
+    def done(self) -> bool:
+        return self.woken
+
+    def set_result(self, _: None) -> None:
+        self.woken = True
+
+
+def test_what_a_pass_makes_ready_crosses_once_at_its_end() -> None:
+    dispatcher = Dispatcher()
+    dispatcher.start()
+    try:
+        hubs, loop = WakeHubs(dispatcher), CountingLoop()
+        hub, futures = hubs.of(loop), [Waited() for _ in range(50)]  # type: ignore[arg-type]
+        during: list[int] = []
+
+        def wake_all() -> None:
+            for future in futures:
+                assert hub.wake(future)  # type: ignore[arg-type]
+            during.append(len(loop.crossed))
+
+        dispatcher.call(wake_all)
+        dispatcher.wait_idle()
+        assert during == [0]
+        assert len(loop.crossed) == 1
+        loop.crossed[0]()
+        assert all(future.woken for future in futures)
+    finally:
+        dispatcher.stop()
+
+
+def test_a_loop_that_closes_before_the_crossing_is_told_to_who_waited() -> None:
+    dispatcher = Dispatcher()
+    dispatcher.start()
+    try:
+        hubs, loop, lost = WakeHubs(dispatcher), CountingLoop(), threading.Event()
+        hub = hubs.of(loop)  # type: ignore[arg-type]
+
+        def wake_and_close() -> None:
+            assert hub.wake(Waited(), lost.set)  # type: ignore[arg-type]
+            loop.closed = True
+
+        dispatcher.call(wake_and_close)
+        assert lost.wait(10)
+    finally:
+        dispatcher.stop()
+
+
+def test_a_wake_in_the_last_moment_of_a_pass_crosses_with_another_one() -> None:
+    """A finaliser may run anywhere, and wakes whoever waits behind the one that it ends."""
+    dispatcher = Dispatcher()
+    hubs, loop = WakeHubs(dispatcher), CountingLoop()
+    hub, due = hubs.of(loop), [Waited()]  # type: ignore[arg-type]
+    dispatcher.on_pass_end(lambda: due and hub.wake(due.pop()))  # type: ignore[arg-type]
+    dispatcher.start()
+    try:
+        give_up_at = time.monotonic() + 10
+        while not loop.crossed:
+            assert time.monotonic() < give_up_at, "nothing crossed, and nothing would"
+            time.sleep(0.001)
+        assert not due
+    finally:
+        dispatcher.stop()

@@ -153,7 +153,7 @@ def test_no_server_there(greenroom: Runner) -> None:
         ), 1,
     )  # fmt: skip
     assert line.startswith(f"cannot connect to 127.0.0.1:{port}: connection refused; is the server running?")
-    assert "tried 4 times" in line
+    assert "given up after 3 retries" in line
     assert "provider=openai" in line
 
 

@@ -2,9 +2,12 @@
 
 import io
 import re
+import sys
 
 import pytest
+from pydantic_core import SchemaError
 
+from greenroom.cli import main
 from greenroom.cli.progress_bar import ProgressBar
 from greenroom.cli.retry_teller import RetryTeller
 from greenroom.cli.spinner import Spinner
@@ -138,3 +141,15 @@ def test_the_spinner_never_wraps(monkeypatch: pytest.MonkeyPatch, columns: int) 
     spinner.stop()
     plain = re.sub(r"\x1b\[\d*[mK]", "", screen.getvalue())
     assert max(map(len, plain.split("\r"))) <= max(1, columns - 1)
+
+
+@pytest.mark.parametrize("hidden", ["KeyboardInterrupt: ", "Interrupted: 130"])
+def test_ctrl_c_while_validators_are_built_is_a_cancel(
+    hidden: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parse(_: object) -> None:
+        raise SchemaError(f'Error building "model" validator: SchemaError: {hidden}')
+
+    monkeypatch.setattr(sys.modules["greenroom.cli.main"], "_parse", parse)
+    assert main([]) == 130
+    assert capsys.readouterr().err == "greenroom: cancelled\n"

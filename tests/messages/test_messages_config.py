@@ -135,7 +135,7 @@ def test_a_wrong_provider_field_is_told_without_its_secret(fields: dict[str, Any
 
 A_URL = "must be an http:// or https:// URL with a host, such as https://api.openai.com/v1"
 BAD_URLS = {
-    "": "must be visible ASCII without spaces; write other characters as %XX or punycode",
+    "": "is empty; leave it out for the usual one",
     " ": "must be visible ASCII without spaces; write other characters as %XX or punycode",
     "http://a b": "must be visible ASCII without spaces; write other characters as %XX or punycode",
     "http://a\n": "must be visible ASCII without spaces; write other characters as %XX or punycode",

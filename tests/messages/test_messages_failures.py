@@ -25,6 +25,7 @@ from greenroom.messages import (
     SystemDown,
     SystemStopped,
     WouldDeadlock,
+    attach_errors,
     exception_of,
 )
 from greenroom.messages import failures as module
@@ -60,7 +61,7 @@ def test_the_drawing_is_the_tree() -> None:
 
 
 def _ours(kind: type[Any]) -> bool:
-    return kind.__module__ in (module.__name__, InvalidInput.__module__)
+    return kind.__module__ in (module.__name__, attach_errors.__name__, InvalidInput.__module__)
 
 
 def test_the_drawing_names_each_class_of_error() -> None:
@@ -144,3 +145,16 @@ def test_invalid_input_pickles_and_is_a_value_error(kind: type[InvalidInput]) ->
     assert type(error.under("x")) is kind
     assert [problem.path for problem in error.under("x").problems] == ["x.a.b", "x.c"]
     assert str(InvalidInput.at("n", "must be less", 5)) == "n = 5: must be less"
+
+
+@pytest.mark.parametrize("error", [
+    attach_errors.UnknownStream("s_1"), attach_errors.StreamInUse("s_1"),
+    attach_errors.ReplayRefused("s_1", after_seq=3, earliest_after_seq=70, max_replay_bytes=1024),
+])  # fmt: skip
+def test_why_a_stream_cannot_be_attached_travels_and_says_what_to_do(error: Any) -> None:
+    for copied in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301
+        assert type(copied) is type(error)
+        assert vars(copied) == vars(error)
+        assert str(copied) == str(error)
+    assert "'s_1'" in str(error)
+    assert re.search(r"send the request again|call detach\(\)|attach with after_seq=70", str(error))

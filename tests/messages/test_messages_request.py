@@ -264,25 +264,31 @@ def test_long_values_are_cut() -> None:
     assert len(error_of(lambda: ChatRequest(messages="x", n="9" * 10_000 + "x"))) < 200
 
 
-_loose = st.recursive(
-    anything,
-    lambda inner: st.fixed_dictionaries(
-        {},
-        optional={
-            "role": st.sampled_from(["user", "assistant", "tool", "usr"]) | inner,
-            "content": inner | st.lists(inner), "type": st.sampled_from(["text", "image_url", "function", 5]),
-            "text": inner, "image_url": inner, "url": inner, "tool_calls": inner | st.lists(inner),
-            "tool_call_id": inner, "refusal": inner, "function": inner, "name": inner, "arguments": inner,
-            "json_schema": inner, "schema": inner, "mode": inner, "id": inner,
-        },
-    ),
-    max_leaves=10,
+_NAMES = (
+    "text", "image_url", "url", "tool_calls", "tool_call_id", "refusal", "function", "name", "arguments",
+    "json_schema", "schema", "mode", "id",
 )  # fmt: skip
+
+
+def _like_a_message(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    inner |= st.lists(inner, max_size=2)
+    usual = {
+        "role": st.sampled_from(["user", "assistant", "tool", "usr"]) | inner,
+        "content": inner,
+        "type": st.sampled_from(["text", "image_url", "function", 5]),
+    }
+    other = st.dictionaries(st.sampled_from(_NAMES), inner, max_size=3)
+    return st.builds(lambda one, more: one | more, st.fixed_dictionaries({}, optional=usual), other)
+
+
+_loose = st.recursive(anything, _like_a_message, max_leaves=6)
 
 
 @settings(max_examples=400)
 @given(
-    messages=_loose | st.lists(_loose, max_size=3), tools=_loose | st.lists(_loose, max_size=2), other=_loose
+    messages=_loose | st.lists(_like_a_message(anything), max_size=3),
+    tools=_loose | st.lists(_loose, max_size=2),
+    other=_loose,
 )
 def test_nonsense_is_built_or_refused_and_never_crashes(messages: Any, tools: Any, other: Any) -> None:
     for fields in (

@@ -1,12 +1,9 @@
 """Which facts hold for which server."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.request import ChatRequest
-from greenroom.providers import profiles
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import profile_for, profile_names, register_profile
 
@@ -31,12 +28,7 @@ ASKED_FOR = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _registered() -> Iterator[None]:
-    before = dict(profiles._profiles)
-    yield
-    profiles._profiles.clear()
-    profiles._profiles.update(before)
+pytestmark = pytest.mark.usefixtures("profiles_as_before")
 
 
 def test_every_server_we_know_has_a_profile() -> None:

@@ -7,7 +7,7 @@ import pytest
 from greenroom.messages.invalid import InvalidInput
 from greenroom.providers import registry
 from greenroom.providers.openai_chat import OpenAIChatCodec
-from greenroom.providers.registry import codec_for, codec_kinds, register_codec
+from greenroom.providers.registry import codec_for, codec_kinds, register_codec, register_profile
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,8 @@ def test_third_party_codec_is_found_by_its_kind() -> None:
 def test_registering_something_that_is_no_codec_is_refused(kind: str) -> None:
     with pytest.raises(InvalidInput, match="callable"):
         register_codec(kind, None if kind else OpenAIChatCodec)  # type: ignore[arg-type]
+
+
+def test_registering_something_that_is_no_profile_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="profile = 'vllm': must be a Profile"):
+        register_profile("vllm")  # type: ignore[arg-type]

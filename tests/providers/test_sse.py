@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +11,9 @@ from hypothesis import strategies as st
 
 from greenroom.providers.sse import SseDecoder, SseError, SseEvent
 
-SHARED = Path(os.environ.get("GREENROOM_SHARED", Path(__file__).parents[3] / "shared"))
-CASES_FILE = SHARED / "corpus" / "sse" / "cases.json"
+from shared_files import CORPUS
+
+CASES_FILE = CORPUS / "sse" / "cases.json"
 CASES: list[dict[str, Any]] = json.loads(CASES_FILE.read_text()) if CASES_FILE.is_file() else []
 needs_cases = pytest.mark.skipif(not CASES, reason=f"{CASES_FILE} is not there")
 LIMIT = 4 * 1024 * 1024

@@ -88,8 +88,17 @@ FINAL: list[tuple[str, ErrorEvidence, Situation, StreamingOptions, str]] = [
         OPTIONS.replace(retry_on_connection_error=False),
         "is off",
     ),
-    ("count", BUSY, situation(retries=3), OPTIONS, "tried 4 times"),
+    ("count", BUSY, situation(retries=3), OPTIONS, "given up after 3 retries (max_reconnect_attempts=3)"),
     ("never", BUSY, situation(), OPTIONS.replace(max_reconnect_attempts=0), "max_reconnect_attempts=0"),
+    ("once", BUSY, situation(retries=1), OPTIONS.replace(max_reconnect_attempts=1), "after 1 retry ("),
+    ("stale, and never again", STALE, situation(), OPTIONS.replace(max_reconnect_attempts=0), "=0"),
+    (
+        "stale, and connection errors are final",
+        STALE,
+        situation(),
+        OPTIONS.replace(retry_on_connection_error=False),
+        "is off",
+    ),
     ("deadline", BUSY, situation(deadline_left_s=1.0), OPTIONS, "deadline"),
     (
         "retry-after past it",

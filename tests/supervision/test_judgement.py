@@ -50,6 +50,7 @@ def judged(given_up: str = "", **facts: Any) -> Failure:
             "acme answered HTTP 400: no way; shorten the messages or lower max_output_tokens",
         ),
         ({"kind": "transport", "status": 401}, "no way"),
+        ({"kind": "http", "status": 405}, "acme answered HTTP 405: no way; check base_url"),
         (
             {"kind": "http", "status": 500, "given_up": "tried 3 times"},
             "acme answered HTTP 500: no way; tried 3 times",

@@ -1,6 +1,5 @@
 """No end waits for somebody who may not come: the deadline and the shutdown while the end is being made."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pykka
@@ -9,28 +8,14 @@ import pytest
 from greenroom.actors.aggregator import Aggregator
 from greenroom.actors.mailbox import bare
 from greenroom.messages.commands import CancelAll, CountTokens, Finish, StartRequest
-from greenroom.messages.failures import ErrorEvidence, InternalError, StreamError
+from greenroom.messages.failures import ErrorEvidence, InternalError
 from greenroom.supervision.attempts import Retry, Situation, after_failure
 from greenroom.supervision.request_scope import AGGREGATORS_MAX
 from greenroom.supervision.requests import LOST_S, Requests
 
-from request_path import PATIENT, Rig, Started
+from request_path import PATIENT, Rig, Started, error_of
 
 COUNTED = PATIENT.replace(aggregation="tiktoken", deadline_s=2.0)
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig().start()
-    yield rig
-    rig.check_nothing_left()
-    rig.stop()
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
 
 
 class Inbox:

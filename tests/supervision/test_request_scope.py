@@ -1,6 +1,5 @@
 """A request's attempts and its one end: real actors, a fake wire, a manual clock."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,21 +14,7 @@ from greenroom.messages.failures import (
 )
 
 from fake_provider import refused
-from request_path import PATIENT, Rig, Started
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig().start()
-    yield rig
-    rig.check_nothing_left()
-    rig.stop()
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
+from request_path import PATIENT, Rig, Started, error_of
 
 
 def decisions(started: Started) -> list[str]:
@@ -177,15 +162,28 @@ def test_a_wire_that_pauses_for_ever_fails(rig: Rig) -> None:
     assert len(started.channel.ends[0].attempts) == 11
 
 
-def test_a_stale_connection_is_replaced_at_once_and_costs_no_attempt(rig: Rig) -> None:
+def test_a_stale_connection_is_replaced_at_once_and_counts_as_no_retry(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("done").end()
+    started, wire = rig.open(PATIENT.replace(max_reconnect_attempts=1))
+    assert wire.link.exchanges == 2
+    wire.cut(reused=True)
+    rig.wire.head(503).end()
+    rig.advance(1)
+    rig.wire.head(503).end()
+    error = error_of(started)
+    assert decisions(started) == ["retry", "retry", "give_up"]
+    assert error.attempt == 3
+    assert "given up after 1 retry (max_reconnect_attempts=1)" in str(error)
+
+
+def test_a_request_that_may_be_sent_once_is_sent_once(rig: Rig) -> None:
     _, wire = rig.open()
     wire.head().send("done").end()
     started, wire = rig.open(PATIENT.replace(max_reconnect_attempts=0))
-    assert wire.link.exchanges == 2
     wire.cut(reused=True)
-    rig.wire.head().send("t a", "done").end()
-    assert started.stream.result(timeout=0).text == "a"
-    assert decisions(started) == ["retry", "completed"]
+    assert decisions(started) == ["give_up"]
+    assert len(rig.transport.wires) == 2
 
 
 # ---- the deadline

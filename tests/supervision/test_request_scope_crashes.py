@@ -1,6 +1,5 @@
 """What dies under a request, and where it ends: real actors, a fake wire, a manual clock."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,26 +7,10 @@ import pytest
 from greenroom.messages.failures import (
     ErrorEvidence,
     InternalError,
-    StreamError,
 )
 from greenroom.supervision.request_scope import AGGREGATORS_MAX
 
-from request_path import PATIENT, Rig, Started
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig().start()
-    yield rig
-    rig.check_nothing_left()
-    rig.stop()
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
-
+from request_path import PATIENT, Rig, error_of
 
 # ---- crashes
 

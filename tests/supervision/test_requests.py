@@ -17,13 +17,12 @@ from greenroom.messages.failures import (
     InternalError,
     ShutDown,
     StreamCancelled,
-    StreamError,
     SystemDown,
 )
 from greenroom.messages.statistics import RequestStatistics
 from greenroom.supervision.requests import closing, judged
 
-from request_path import Rig, Started
+from request_path import Rig, Started, error_of
 
 
 @pytest.fixture
@@ -32,12 +31,6 @@ def rig() -> Iterator[Rig]:
     yield rig
     rig.check_nothing_left()
     rig.stop()
-
-
-def error_of(started: Started) -> StreamError:
-    with pytest.raises(StreamError) as caught:
-        started.stream.result(timeout=0)
-    return caught.value
 
 
 def statistics(rig: Rig) -> RequestStatistics:

@@ -7,10 +7,11 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from greenroom import ActorSystem, ChatRequest, Completion, Stream, StreamError, StreamingOptions
+from greenroom import ActorSystem, ChatRequest, Completion, Stream, StreamError, StreamingOptions, Told
 from greenroom.providers.simulator import (
     Cut,
     HttpAnswer,
@@ -25,6 +26,7 @@ from greenroom.providers.simulator import StreamError as ErrorInStream
 OPTIONS = StreamingOptions(
     deadline_s=2.5, content_gap_timeout_s=0.6, first_content_timeout_s=0.8, backoff_initial_s=0.01,
     backoff_max_s=0.05, connect_timeout_s=1.0, max_buffer_bytes=2048, high_watermark_items=4,
+    detach_grace_s=0.4,
 )  # fmt: skip
 GRACE_S = 2.0
 """A loaded machine with two cores handles a timer this late at the worst."""
@@ -78,7 +80,10 @@ class Ledger:
     counts: Counter[str] = field(default_factory=Counter)
 
     def ended(self, completion: Completion[Any]) -> None:
-        self.ends.setdefault(completion.stream_id, []).append((time.monotonic(), completion))
+        ends = self.ends.setdefault(completion.stream_id, [])
+        # A stream that was detached hands its one end on, from channel to channel.
+        if not any(end is completion for _, end in ends):
+            ends.append((time.monotonic(), completion))
 
     def missing(self) -> list[str]:
         return [stream_id for stream_id in list(self.begun) if stream_id not in self.ends]
@@ -109,20 +114,31 @@ class Ledger:
 class Reading:
     """One reader's text, checked delta by delta for order and gaps."""
 
-    def __init__(self, ledger: Ledger, stream: Stream[Any]) -> None:
-        self._ledger, self._id = ledger, stream.stream_id
-        self._next = 1
-        self._texts: list[str] = []
+    def __init__(self, ledger: Ledger, stream: Stream[Any] | Told) -> None:
+        self._ledger, self.stream_id = ledger, stream.stream_id
+        self._taken: list[tuple[int, str]] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(text for _, text in self._taken)
+
+    @property
+    def seq(self) -> int:
+        """Of the last delta taken."""
+        return self._taken[-1][0] if self._taken else 0
 
     def take(self, delta: Any) -> None:
         first = delta.seq if delta.first_seq is None else delta.first_seq
-        if first != self._next:
-            self._ledger.wrong.append(f"{self._id}: {first} where {self._next} was due")
-        self._next = delta.seq + 1
-        self._texts.append(delta.text)
+        if first != self.seq + 1:
+            self._ledger.wrong.append(f"{self.stream_id}: {first} where {self.seq + 1} was due")
+        self._taken.append((delta.seq, delta.text))
+
+    def back(self, luck: random.Random) -> None:
+        """Some of the last deltas were not seen after all."""
+        del self._taken[luck.randint(0, len(self._taken)) :]
 
     def over(self, *, whole: bool) -> None:
-        self._ledger.look(self._id, "".join(self._texts), whole=whole)
+        self._ledger.look(self.stream_id, self.text, whole=whole)
 
 
 class Consumers:
@@ -149,15 +165,20 @@ class Consumers:
         request, kind = self.request(luck)
         began_s = time.monotonic()
         stream = self.system.stream(request)
-        self.ledger.kinds[stream.stream_id] = kind
-        self.ledger.begun[stream.stream_id] = began_s
+        self.note(stream.stream_id, kind, began_s)
         if luck.random() < 0.1:
             stream.cancel()
         return stream
 
+    def note(self, stream_id: str, kind: str, began_s: float) -> None:
+        self.ledger.kinds[stream_id] = kind
+        self.ledger.begun[stream_id] = began_s
+
+    def ways(self) -> list[Callable[[Stream[Any], random.Random], None]]:
+        return [self._read, self._read, self._futures, self._result, self._drop, self._chain]
+
     def thread(self, number: int) -> None:
-        luck = random.Random(self.seed * 1000 + number)
-        ways = [self._read, self._read, self._futures, self._result, self._drop, self._chain]
+        luck, ways = random.Random(self.seed * 1000 + number), self.ways()
         while time.monotonic() < self.until_s:
             try:
                 luck.choice(ways)(self.begin(luck), luck)

@@ -1,9 +1,14 @@
 """The caller's mistakes: an error at once, naming field, value and remedy, and nothing on the wire."""
 
+import logging
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +16,12 @@ from greenroom import (
     ActorSystem,
     AdmissionRefused,
     ChatRequest,
+    CredentialRefused,
     GreenroomError,
     InvalidInput,
     ProviderConfig,
     StartedBeforeFork,
+    StreamingOptions,
     StreamSystemDown,
     SystemConfig,
     SystemDown,
@@ -32,7 +39,7 @@ HELLO = ChatRequest(messages="Hello")
     [
         ("smi/x", ["model = 'smi/x'", "no provider 'smi' is configured", "did you mean 'sim'?"]),
         ("gpt-5", ["model = 'gpt-5'", "must be provider/model", "such as sim/gpt-5"]),
-        ("sim/", ["model = 'sim/'", "must be provider/model"]),
+        ("sim/", ["model = 'sim/'", "sim has no default_model; write sim/MODEL"]),
     ],
 )
 def test_a_model_that_leads_nowhere(
@@ -111,7 +118,11 @@ def test_keys_are_taken_in_turn_and_asked_for(simulator: Simulator) -> None:
     ]  # fmt: skip
 
 
-def test_a_key_callable_that_fails_ends_the_stream_typed_and_tells_no_secret(simulator: Simulator) -> None:
+def test_a_key_callable_that_fails_ends_the_stream_typed_and_tells_no_secret(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
     def current() -> str:
         raise RuntimeError("vault said: sk-secret")
 
@@ -122,7 +133,62 @@ def test_a_key_callable_that_fails_ends_the_stream_typed_and_tells_no_secret(sim
     ):
         system.stream(ChatRequest(model="sim/x", messages="Hello")).result(timeout=LIMIT_S)
     assert "sk-secret" not in repr(caught.value)
+    assert re.search(r"failed: RuntimeError at test_bad_input\.py:\d+ \[", str(caught.value))
     assert simulator.requests == ()
+    # Pykka logs what an asked actor raises, with its words.
+    assert "sk-secret" not in caplog.text
+
+
+def _hang() -> str:
+    time.sleep(0.5)
+    return "sk-late"
+
+
+def _leave() -> str:
+    sys.exit("sk-secret")
+
+
+@pytest.mark.parametrize(
+    ("current", "told"),
+    [
+        (lambda: None, "returned a value of type NoneType, not a key"),
+        (lambda: "", "returned an empty string, not a key"),
+        (lambda: "sk-secret\n", "returned a string with spaces, line ends or other characters"),
+        (_hang, r"did not return within connect_timeout_s \(0.1 s\)"),
+        (_leave, "failed: SystemExit at test_bad_input"),
+    ],
+)
+def test_what_a_key_callable_did_is_told(
+    current: Any, told: str, simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    config = SystemConfig(
+        providers={"sim": ProviderConfig(base_url=simulator.base_url, api_key=current)},
+        options=StreamingOptions(connect_timeout_s=0.1),
+    )
+    with ActorSystem.start(config) as system:
+        with pytest.raises(CredentialRefused, match=rf"the api_key callable of provider 'sim' {told}"):
+            system.stream(ChatRequest(model="sim/x", messages="Hello")).result(timeout=LIMIT_S)
+    assert "sk-secret" not in caplog.text
+
+
+async def _async_key() -> str:
+    return "sk-x"
+
+
+def test_an_async_key_callable_is_refused_at_once() -> None:
+    with pytest.raises(InvalidInput, match=r"api_key = .*: must be a plain function, not an async one"):
+        ProviderConfig(api_key=_async_key)
+
+
+def test_an_unknown_wire_or_profile_names_its_provider() -> None:
+    for field, given, near in (("kind", "openai-chats", "openai-chat"), ("profile", "vlm", "vllm")):
+        provider = ProviderConfig(base_url="http://127.0.0.1:1", **{field: given})
+        with pytest.raises(InvalidInput) as caught:
+            ActorSystem.start(SystemConfig(providers={"mine": provider}))
+        assert f"providers.mine.{field} = '{given}': unknown {field}; did you mean '{near}'?" in str(
+            caught.value
+        )
 
 
 def test_when_the_dispatcher_dies_every_handle_fails(system: ActorSystem, simulator: Simulator) -> None:
@@ -227,6 +293,51 @@ def test_what_is_no_config() -> None:
         ActorSystem.start({"providers": {}})
 
 
+@pytest.mark.parametrize("wrong", ["5", float("nan"), True, object()])
+def test_a_wait_that_is_no_number_of_seconds(system: ActorSystem, simulator: Simulator, wrong: float) -> None:
+    simulator.set_default(Script(text="Hello", stall=Stall()))
+    stream, future = system.stream(HELLO), system.ask(HELLO)
+    waits = [
+        lambda: stream.result(timeout=wrong), lambda: stream.text(wrong), lambda: future.get(timeout=wrong),
+        lambda: stream.next_delta().get(timeout=wrong),
+    ]  # fmt: skip
+    for wait in waits:
+        with pytest.raises(InvalidInput, match=r"^timeout = .*: must be a number of seconds$"):
+            wait()
+    with pytest.raises(InvalidInput, match=r"^timeout_s = "):
+        system.statistics(timeout_s=wrong)
+    with pytest.raises(InvalidInput, match=r"^drain_s = "):
+        system.stop(drain_s=wrong)
+
+    assert not stream.done, "a wrong drain_s has stopped the system"
+    system.stop(drain_s=-1)
+    assert stream.done
+
+
+def test_a_wait_that_was_too_short_says_what_goes_on(system: ActorSystem, simulator: Simulator) -> None:
+    simulator.set_default(Script(text="Hello", stall=Stall(after_deltas=0)))
+    request = HELLO.model_copy(update={"request_id": "r-mine"})
+    stream, future = system.stream(request), system.ask(request)
+    for wait, what in (
+        (stream.result, "no result within 0.01 s; the stream"),
+        (stream.next_delta().get, "no delta within 0.01 s; the stream"),
+        (future.get, "no completion within 0.01 s; the request"),
+    ):
+        with pytest.raises(TimeoutError, match=rf"^{what} goes on \[request_id=r-mine\]$"):
+            wait(timeout=0.01)
+
+
+def test_waiting_without_end(system: ActorSystem) -> None:
+    assert system.ask(HELLO).get(timeout=float("inf")).text == system.stream(HELLO).text(float("inf"))
+
+
+def test_what_is_no_event_sink() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"events = \(object\): must be an EventSink .* no wants and no emit"
+    ):
+        ActorSystem.start(SystemConfig(), events=object())
+
+
 def test_a_system_that_was_only_made_says_how_to_start_it(simulator: Simulator) -> None:
     system = ActorSystem(SystemConfig(providers={"sim": ProviderConfig(base_url=simulator.base_url)}))
     with pytest.raises(SystemDown, match=r"was not started; ActorSystem\.start"):
@@ -256,3 +367,27 @@ def test_no_secret_in_what_is_shown() -> None:
         shown += repr(job.call(1, "sk-very-secret"))
 
     assert "secret" not in shown
+
+
+def test_a_ca_bundle_that_cannot_be_read_is_said_before_any_request(tmp_path: Path) -> None:
+    (tmp_path / "not.pem").write_text("no certificate")
+    for name, why in (("missing.pem", "No such file"), ("not.pem", "(?i)no certificate")):
+        provider = ProviderConfig(base_url="https://127.0.0.1:1/v1", ca_bundle=str(tmp_path / name))
+        with pytest.raises(InvalidInput, match=r"providers\.p\.ca_bundle: must be a PEM file") as caught:
+            ActorSystem.start(SystemConfig(providers={"p": provider}))
+        assert re.search(why, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://user:secret@proxy.test:1080", "http://user:secret@proxy.test:no"]
+)
+def test_a_proxy_of_the_environment_that_cannot_be_used(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ALL_PROXY", "all_proxy", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    config = SystemConfig(providers={"p": ProviderConfig(base_url="https://llm.test/v1")})
+    with pytest.raises(
+        InvalidInput, match=r"providers\.p\.proxy: .* the environment's .* set HTTPS_PROXY"
+    ) as caught:
+        ActorSystem.start(config)
+    assert "secret" not in str(caught.value)

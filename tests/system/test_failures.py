@@ -21,6 +21,7 @@ from greenroom import (
     StreamError,
     StreamingOptions,
     StreamTimedOut,
+    UnknownFailure,
 )
 from greenroom.providers.simulator import Cut, HttpAnswer, Script, Simulator, Stall
 from greenroom.providers.simulator import StreamError as ErrorInStream
@@ -141,6 +142,18 @@ def test_html_instead_of_events(start: Start, simulator: Simulator) -> None:
     simulator.set_default(Script(answer=page))
     error = failure(start(simulator.base_url, QUICK), ProtocolViolation)
     assert "html" in str(error).lower()
+    assert "is base_url right?" in str(error)
+    assert (error.attempt, len(simulator.requests)) == (1, 1)
+
+
+def test_a_redirect_names_its_target(system: ActorSystem, simulator: Simulator) -> None:
+    moved = HttpAnswer(
+        status=308, headers={"location": "https://new.test/v1/chat/completions?key=k"}, body=""
+    )
+    simulator.set_default(Script(answer=moved))
+    error = failure(system, UnknownFailure)
+    assert "https://new.test/v1/chat/completions, which is not followed" in str(error)
+    assert len(simulator.requests) == 1
 
 
 @pytest.mark.parametrize("after", [0, 2])

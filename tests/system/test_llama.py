@@ -22,6 +22,11 @@ def config(server: LocalModelServer, key: str | None = None) -> SystemConfig:
     return SystemConfig(default_model=f"local/{server.model}", providers={"local": provider}, drain_s=0)
 
 
+def completions(server: LocalModelServer) -> SystemConfig:
+    provider = config(server).providers["local"].replace(kind="openai-completions")
+    return config(server).replace(providers={"local": provider})
+
+
 def busy_slots(server: LocalModelServer) -> int:
     return sum(slot.is_processing for slot in server.slots())
 
@@ -80,3 +85,47 @@ def test_a_wrong_key_is_a_typed_error(llama_server: LocalModelServer) -> None:
 
     assert caught.value.status == 401
     assert "sk-wrong" not in str(caught.value)
+
+
+def test_a_prompt_goes_on_through_the_completions_endpoint(llama_server: LocalModelServer) -> None:
+    request = ChatRequest(
+        messages="One, two, three,",
+        max_output_tokens=12,
+        temperature=0,
+        seed=1,
+        logprobs=True,
+        top_logprobs=2,
+    )
+    with ActorSystem.start(completions(llama_server)) as system:
+        stream = system.stream(request)
+        deltas = list(stream)
+        completion = stream.result(timeout=LIMIT_S)
+        whole = system.stream(request.replace(stream=False)).result(timeout=LIMIT_S)
+
+    assert completion.text
+    assert completion.text == text_of(deltas) == whole.text
+    assert completion.finish_reason in ("length", "stop")
+    assert completion.usage.output_tokens
+    assert completion.usage.source == whole.usage.source == "provider"
+    assert [delta.metadata["logprobs"] for delta in deltas if delta.text]
+
+
+def test_several_prompts_at_once_come_back_apart(llama_server: LocalModelServer) -> None:
+    prompts = ["The capital of France is", "The opposite of hot is"]
+    request = ChatRequest(
+        messages="see extra_body", max_output_tokens=6, temperature=0, extra_body={"prompt": prompts}
+    )
+    with ActorSystem.start(completions(llama_server)) as system:
+        completion = system.stream(request).result(timeout=LIMIT_S)
+
+    assert [choice.index for choice in completion.choices] == [0, 1]
+    assert all(choice.text for choice in completion.choices)
+
+
+def test_a_dropped_prompt_frees_the_slot_of_the_completions_endpoint(llama_server: LocalModelServer) -> None:
+    request = ChatRequest(messages="Once", max_output_tokens=1500, extra_body={"ignore_eos": True})
+    with ActorSystem.start(completions(llama_server)) as system:
+        for delta in system.stream(request):
+            if delta.text:
+                break
+        wait_until(lambda: busy_slots(llama_server) == 0, within_s=5)

@@ -7,7 +7,7 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.openai_chat.check import check
 from greenroom.providers.openai_chat.decode import ChatDecoder
-from greenroom.providers.openai_chat.request import http_request
+from greenroom.providers.openai_chat.request import choices_asked, http_request
 from greenroom.providers.profiles import profile_for
 
 __all__ = ["OpenAIChatCodec"]
@@ -25,4 +25,5 @@ class OpenAIChatCodec:
         return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)
 
     def start(self, call: Call, resume: RetryState | None = None) -> ChatDecoder:
-        return ChatDecoder(call, profile_for(call.target.profile, call.target.base_url), resume)
+        profile = profile_for(call.target.profile, call.target.base_url)
+        return ChatDecoder(call, profile, resume, choices_asked=choices_asked(call.request, profile))

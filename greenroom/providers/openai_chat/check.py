@@ -6,6 +6,7 @@ from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.parts import ToolCallPart
 from greenroom.messages.request import ChatRequest
+from greenroom.providers.left_out import say_left_out
 from greenroom.providers.openai_chat.turns import CARRIED
 from greenroom.providers.profile import Profile
 
@@ -13,10 +14,12 @@ from greenroom.providers.profile import Profile
 def check(request: ChatRequest, profile: Profile, options: StreamingOptions) -> None:
     """Raises InvalidInput with every problem; on_unsupported="drop" leaves only turns with nothing left."""
     problems = list(_empty_turns(request))
+    unsupported = [*_parts(request), *_fields(request, profile)]
     if options.on_unsupported == "refuse":
-        problems = [*problems, *_parts(request), *_fields(request, profile)]
+        problems += unsupported
     if problems:
         raise InvalidInput(f"request to {profile.name}", problems)
+    say_left_out(profile.name, unsupported)
 
 
 def _empty_turns(request: ChatRequest) -> Iterator[Problem]:

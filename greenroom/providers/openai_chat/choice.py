@@ -1,48 +1,60 @@
 """One choice of a streamed answer: its pieces to deltas, with the state that they need."""
 
+from collections.abc import Callable
 from typing import Any
+
+from pydantic_core import to_json
 
 from greenroom.messages.completion import FinishReason
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
-from greenroom.providers.openai_chat.reasoning import Details, reasoning_text
+from greenroom.providers.openai_chat.allowance import Allowance
+from greenroom.providers.openai_chat.reasoning import Details, joined, reasoning_text
 from greenroom.providers.openai_chat.think import ThinkSplitter
 from greenroom.providers.openai_chat.tool_calls import ToolCalls
 from greenroom.providers.openai_chat.writer import Writer
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "eos_token": "stop",
+    "complete": "stop", "completed": "stop",
     "length": "length", "max_tokens": "length", "model_length": "length", "max_output_tokens": "length",
+    "model_context_window_exceeded": "length",
     "tool_calls": "tool_calls", "function_call": "tool_calls", "tool_use": "tool_calls",
+    "tool_call": "tool_calls",
     "content_filter": "content_filter", "safety": "content_filter", "sensitive": "content_filter",
+    "recitation": "content_filter", "prohibited_content": "content_filter",
     "refusal": "refusal", "error": "error", "abort": "error", "network_error": "error",
     "insufficient_system_resource": "error",
 }  # fmt: skip
 
-KNOWN_DELTA_KEYS = frozenset({
-    "role", "content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning",
-    "reasoning_details", "annotations",
-    # padding and labels without content
-    "obfuscation", "p", "token_id", "channel", "name", "padding",
-})  # fmt: skip
+_ITEMS_OF_THOUGHT = ("thinking", "reasoning")
 
 
 class Choice:
     """One owner. `block` counts its stretches of one kind: merged deltas never cross one."""
 
     __slots__ = (
-        "_details", "_echo", "_logprobs", "_think", "_tools", "_writer", "block", "finish", "index", "kind"
+        "_allowance", "_details", "_echo", "_held_bytes", "_logprobs", "_message", "_think", "_tools",
+        "_writer", "block", "finish", "index", "kind",
     )  # fmt: skip
 
-    def __init__(self, writer: Writer, index: int, seed: str, think_tags: bool, echo: str) -> None:
-        self._writer, self.index = writer, index
+    def __init__(self, writer: Writer, index: int, seed: str, allowance: Allowance) -> None:
+        self._writer, self.index, self._allowance = writer, index, allowance
         self.kind = ""
         self.block = -1
         self.finish: str | None = None
-        self._echo = echo
+        self._echo = ""
+        self._think: ThinkSplitter | None = None
+        self._tools = ToolCalls(writer, index, seed, allowance)
+        self._details = Details(allowance)
+        self._logprobs: list[dict[str, Any]] = []
+        self._held_bytes = 0
+        self._message: str | None = None
+
+    def begin(self, think_tags: bool, echo: str) -> "Choice":
+        """Before anything comes: what its text may begin with that is no text of the answer."""
         self._think = ThinkSplitter() if think_tags else None
-        self._tools = ToolCalls(writer, index, seed)
-        self._details = Details()
-        self._logprobs: list[Any] = []
+        self._echo = echo
+        return self
 
     @property
     def is_plain(self) -> bool:
@@ -54,31 +66,53 @@ class Choice:
     def has_content(self) -> bool:
         return self.kind != ""
 
-    def take(self, delta: dict[str, Any], logprobs: Any) -> None:
+    def continues(self, name: str) -> Callable[[int, int, str], None] | None:
+        """What takes the next piece of this field of a delta, if a piece is all that it can be."""
+        if name == "tool_calls":
+            runs = self.kind == "tool_call" and not self._logprobs and self._tools.latest_runs
+            return self._tools.more if runs else None
+        if not self.is_plain:
+            return None
+        return self._writer.text if self.kind == "text" else self._writer.reasoning
+
+    def take(self, delta: dict[str, Any], logprobs: Any = None) -> None:
         """Reasoning before text before tool calls, as they follow each other in an answer."""
         if isinstance(logprobs, dict) and any(logprobs.values()):
             self._logprobs.append(logprobs)
+            size = len(to_json(logprobs))
+            self._held_bytes += size
+            self._allowance.left -= size
         self._reason(delta)
         content = delta.get("content")
         if isinstance(content, str):
             if content:
                 self.text(content)
-        elif isinstance(content, list):
-            self._items(content)
-        refusal = delta.get("refusal")
-        if isinstance(refusal, str) and refusal:
-            self._enter("refusal")
-            self._writer.refusal(self.index, refusal, self._beside())
+        elif content:
+            self._items(content if isinstance(content, list) else [content])
+        self._refuse(delta.get("refusal"))
         calls = delta.get("tool_calls")
-        if isinstance(calls, list) and calls:
-            self._enter("tool_call")
-            for fragment in calls:
-                if isinstance(fragment, dict):
-                    self._tools.take(fragment)
+        if calls:
+            self._call(calls if isinstance(calls, list) else [calls])
         call = delta.get("function_call")
-        if isinstance(call, dict):
-            self._enter("tool_call")
-            self._tools.take({"index": 0, "function": call})
+        if isinstance(call, dict) and (call.get("name") or call.get("arguments")):
+            self._call([{"index": 0, "function": call}])
+
+    def take_message(self, message: dict[str, Any], logprobs: Any) -> None:
+        """A message in place of a delta: all of it, or what it adds to the message before it.
+
+        After deltas it repeats what they told (Perplexity's chat.completion.done).
+        """
+        content = message.get("content")
+        content = content if isinstance(content, str) else ""
+        if not self.has_content:
+            self._message = content
+            self._allowance.left -= len(content)
+            self.take(message, logprobs)
+        elif self._message is not None:
+            told, self._message = self._message, content
+            self._allowance.left -= len(content) - len(told)
+            if content := content.removeprefix(told):
+                self.take({"content": content}, logprobs)
 
     def text(self, piece: str) -> None:
         """Text of the answer, less an echoed prefix and the reasoning in tags."""
@@ -97,6 +131,9 @@ class Choice:
         if self._think is not None:
             self._write(*self._think.finish())
             self._think = None
+        if self._logprobs and self.has_content:
+            self._enter("text")
+            self._writer.text(self.index, self.block, "", self._beside())
         self._enter("")
         self._tools.finish()
 
@@ -124,14 +161,26 @@ class Choice:
             self._details.take(details)
 
     def _items(self, items: list[Any]) -> None:
-        """Content as a list (Mistral): text, thinking, references."""
+        """Content as a list: text, thinking and references (Mistral), reasoning and refusals elsewhere."""
         for item in items:
-            if isinstance(item, str):
-                self._write("", item)
-            elif isinstance(item, dict) and item.get("type") == "thinking":
-                self._write(_joined(item.get("thinking")), "")
-            elif isinstance(item, dict) and isinstance(item.get("text"), str):
-                self._write("", item["text"])
+            kind = item.get("type") if isinstance(item, dict) else None
+            if kind in _ITEMS_OF_THOUGHT:
+                self._write(joined(item.get(kind) or item), "")
+            elif kind == "refusal":
+                self._refuse(item.get("refusal"))
+            elif text := joined(item):
+                self.text(text)
+
+    def _refuse(self, refusal: Any) -> None:
+        if isinstance(refusal, str) and refusal:
+            self._enter("refusal")
+            self._writer.refusal(self.index, refusal, self._beside())
+
+    def _call(self, fragments: list[Any]) -> None:
+        for fragment in fragments:
+            if isinstance(fragment, dict):
+                self._enter("tool_call")
+                self._tools.take(fragment, self._beside())
 
     def _enter(self, kind: str) -> None:
         """Begins a block where the kind changes; a reasoning block ends with what must be sent back of it."""
@@ -147,10 +196,9 @@ class Choice:
         if not self._logprobs:
             return EMPTY_MAP
         held, self._logprobs = self._logprobs, []
-        if len(held) > 1 and all(isinstance(part, dict) for part in held):
-            lists = [part["content"] for part in held if isinstance(part.get("content"), list)]
-            held = [{**held[-1], "content": [token for tokens in lists for token in tokens]}]
-        beside: FrozenMap = freeze_wire({"logprobs": held[-1]})
+        self._allowance.left += self._held_bytes
+        self._held_bytes = 0
+        beside: FrozenMap = freeze_wire({"logprobs": _joined_logprobs(held)})
         return beside
 
     def _without_echo(self, piece: str) -> str:
@@ -163,10 +211,11 @@ class Choice:
         return piece
 
 
-def _joined(parts: Any) -> str:
-    if isinstance(parts, str):
-        return parts
-    if not isinstance(parts, list):
-        return ""
-    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
-    return "".join(text for text in texts if isinstance(text, str))
+def _joined_logprobs(held: list[dict[str, Any]]) -> dict[str, Any]:
+    """One after the other: the lists of each name (content, refusal; tokens in the older form) joined."""
+    whole = {name: value for part in held for name, value in part.items() if value is not None}
+    for name in whole:
+        lists = [part[name] for part in held if isinstance(part.get(name), list)]
+        if lists:
+            whole[name] = [entry for entries in lists for entry in entries]
+    return whole

@@ -3,24 +3,43 @@
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import to_json
 
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import freeze_wire
-from greenroom.messages.usage import UsageSource
-from greenroom.providers.openai_chat.choice import KNOWN_DELTA_KEYS, Choice
-from greenroom.providers.openai_chat.envelope import PIECES, Envelope
-from greenroom.providers.openai_chat.errors import error_in_chunk, error_of_finish
-from greenroom.providers.openai_chat.usage import usage_of
+from greenroom.messages.usage import Usage, UsageSource
+from greenroom.providers.openai_chat.allowance import Allowance
+from greenroom.providers.openai_chat.choice import Choice
+from greenroom.providers.openai_chat.envelope import Envelope, Path
+from greenroom.providers.openai_chat.errors import error_in_chunk, error_of_finish, protocol, too_much
+from greenroom.providers.openai_chat.halves import JsonReader
+from greenroom.providers.openai_chat.known import has_more
+from greenroom.providers.openai_chat.usage import replace_counts, usage_of, usages_in, whole_number
 from greenroom.providers.openai_chat.writer import Writer
 from greenroom.providers.profile import Profile
 from greenroom.providers.sse import SseEvent
 
 _FACTS = ("system_fingerprint", "service_tier", "provider", "timings", "citations", "search_results")
-_KNOWN_KEYS = frozenset(
-    {"id", "object", "created", "model", "choices", "usage", "error", "x_groq", "obfuscation", *_FACTS}
+_PIECES = ("content", "reasoning_content", "reasoning")
+"""Fields of a delta that can hold the one piece of a running text."""
+_PLAIN = frozenset(
+    {
+        "id",
+        "object",
+        "created",
+        "model",
+        "choices",
+        "usage",
+        "system_fingerprint",
+        "service_tier",
+        "obfuscation",
+    }
 )
+_PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
+"""A chunk of these keys alone may be read without ceremony."""
+_NO_FINISH = frozenset({"", "null", "none"})
+"""How servers write in words that there is no finish reason yet."""
 _MAX_CHOICES = 128
 
 
@@ -28,58 +47,91 @@ class Chunks:
     """One owner. `take` writes a chunk's deltas to the writer; `failure` is set by the first error."""
 
     __slots__ = (
-        "_choices", "_echo", "_envelope", "_facts", "_raw", "_running", "_seed", "_usage", "_usage_told",
-        "_write", "_writer", "failure", "model", "profile", "response_id",
+        "_allowance", "_choices", "_count", "_echo", "_envelope", "_facts", "_json", "_raw", "_running", "_seed",
+        "_usage", "_usage_told", "_write", "_writer", "ends_in_order", "failure", "has_finish", "model", "odd",
+        "profile", "response_id",
     )  # fmt: skip
 
-    def __init__(self, writer: Writer, profile: Profile, seed: str, echo: str, raw: bool) -> None:
+    def __init__(
+        self, writer: Writer, profile: Profile, seed: str, echo: str, raw: bool, allowance: Allowance
+    ) -> None:
         self._writer, self.profile, self._seed, self._echo, self._raw = writer, profile, seed, echo, raw
+        self._allowance = allowance
         self._choices: dict[int, Choice] = {}
+        self._json = JsonReader()
         self._envelope = Envelope()
-        self._running = Choice(writer, 0, seed, False, "")
+        self._running = Choice(writer, 0, seed, allowance)
         """The choice that the envelope's pieces belong to."""
         self._write: Callable[[int, int, str], None] = writer.text
         self._usage: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self._usage_told = False
+        self._count: Usage | None = None
         self.failure: ErrorEvidence | None = None
+        self.ends_in_order = False
+        """The failure came beside a finish reason: the server goes on to its usage and its end."""
+        self.has_finish = False
+        """A choice has its finish reason."""
+        self.odd: Any = None
+        """The JSON value that `take` last refused."""
         self.model: str | None = None
         self.response_id: str | None = None
 
+    def take_lone(self, data: bytes) -> bool:
+        """Reads all that a read brought, if it is one framed event that the envelope knows. False: it is not."""
+        piece = self._envelope.lone_piece(data)
+        if piece is None or self.failure is not None:
+            return False
+        if piece:
+            self._write(self._running.index, self._running.block, piece)
+        return True
+
     def take(self, event: SseEvent) -> bool:
-        """Reads one event. False: it is no JSON object. The hot path is a piece that the envelope knows."""
+        """Reads one event. False: it is no JSON object. The hot path is a piece that the envelope knows.
+
+        Raises ValueError where it is no JSON, and TooMuch.
+        """
         data, envelope = event.data, self._envelope
         piece = envelope.piece(data) if event.event == "message" else None
         if piece is not None:
             if piece:
                 self._write(self._running.index, self._running.block, piece)
             return True
-        chunk = from_json(data)
+        chunk = self._json.read(data)
         if type(chunk) is not dict:
+            self.odd = chunk
             return False
         before = self._writer.seq
         if not (event.event == "message" and self._take_plain(chunk)):
             self.take_chunk(chunk, event.event)
         # Invariant: an envelope that knows a chunk writes to a block that is still open and plain.
-        if self._running.block != envelope.block or not self._running.is_plain:
+        if self._running.block != envelope.block or not self._running.is_plain or self._json.holds:
             envelope.forget()
-        if envelope.is_eager and self._writer.seq == before + 1:
+        # Not from an answer's first delta: a lesson costs as much as several parsed chunks.
+        if before > 1 and envelope.is_eager and self._writer.seq == before + 1 and not self._json.holds:
             self._learn(data, chunk)
         return True
+
+    def take_usage(self, event: SseEvent) -> None:
+        """Reads of one event nothing but its usage: what an error that ended the answer was charged for."""
+        try:
+            chunk = self._json.read(event.data)
+        except ValueError:
+            return
+        if type(chunk) is dict:
+            self._take_usage(chunk)
 
     def _take_plain(self, chunk: dict[str, Any]) -> bool:
         """One piece of text in a running block and nothing beside it, read without ceremony."""
         choices = chunk.get("choices")
-        if (
-            type(choices) is not list
-            or len(choices) != 1
-            or chunk.get("usage")
-            or "error" in chunk
-            or self._raw
-        ):
+        if type(choices) is not list or len(choices) != 1 or not chunk.keys() <= _PLAIN:
             return False
         first = choices[0]
-        if type(first) is not dict or first.get("finish_reason") or first.get("logprobs"):
+        if type(first) is not dict or not first.keys() <= _PLAIN_CHOICE:
+            return False
+        if chunk.get("usage") or chunk.get("model") != self.model or self._raw:
+            return False
+        if first.get("finish_reason") or first.get("logprobs"):
             return False
         delta, index = first.get("delta"), first.get("index")
         if type(delta) is not dict or len(delta) != 1 or type(index) is not int:
@@ -106,22 +158,37 @@ class Chunks:
                 self._take_choice(choice)
         if self.failure is None:
             self.failure = error_in_chunk(chunk, event) or self._failing_finish()
-        if self._raw and (event != "message" or _has_more(chunk)):
+            self.ends_in_order = self.failure is not None and _is_finished(choices)
+        if self.failure is None and self._allowance.is_spent:
+            self.failure = too_much(self._allowance)
+        if self._raw and (event != "message" or has_more(chunk)):
             self._writer.raw(event, freeze_wire(chunk))
+
+    def take_other(self, event: str, data: str) -> None:
+        """An event of a name that this wire does not know, which holds no JSON object."""
+        if self._raw:
+            self._writer.raw(event, freeze_wire({"data": data}))
 
     def end(self) -> None:
         """No more comes: what was held back goes out, then the newest usage, once."""
+        for index, half in self._json.left():
+            if index in self._choices:
+                self._choices[index].take(half)
         for choice in self._choices.values():
             choice.end()
         if self._usage and not self._usage_told:
             self._usage_told = True
-            whole: UsageSource = "partial" if self.failure or self.is_open else "provider"
-            self._writer.usage(usage_of(self._usage, whole, self.profile.excludes_reasoning))
+            self._writer.usage(self._counted())
 
     @property
     def is_empty(self) -> bool:
         """Nothing came that could be an answer."""
         return not any(choice.has_content or choice.finish is not None for choice in self._choices.values())
+
+    @property
+    def begun(self) -> int:
+        """Choices of which something came."""
+        return len(self._choices)
 
     @property
     def is_open(self) -> bool:
@@ -134,73 +201,105 @@ class Chunks:
             for choice in sorted(self._choices.values(), key=lambda choice: choice.index)
             if choice.finish is not None
         ]
-        source: UsageSource = "partial" if self.failure or self.is_open else "provider"
         return Answer(
             response_id=self.response_id,
             model=self.model,
             ends=tuple(ends),
-            usage=usage_of(self._usage, source, self.profile.excludes_reasoning),
+            usage=self._counted(),
             metadata=freeze_wire(self._facts),
         )
+
+    def _counted(self) -> Usage:
+        """The newest counts; made once, as the last delta and the answer both tell them."""
+        source: UsageSource = "partial" if self.failure or self.is_open else "provider"
+        if self._count is None or self._count.source != source:
+            self._count = usage_of(self._usage, source, self.profile.excludes_reasoning)
+        return self._count
 
     def _learn(self, data: bytes, chunk: dict[str, Any]) -> None:
         """Later events like this one need no parsing, if it held one piece of a running block alone."""
         choices = chunk.get("choices")
         if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
             return
-        delta, logprobs = choices[0].get("delta"), choices[0].get("logprobs")
-        if not isinstance(delta, dict) or choices[0].get("finish_reason") or _is_said(logprobs):
+        first = choices[0]
+        delta, logprobs = first.get("delta"), first.get("logprobs")
+        if not isinstance(delta, dict) or first.get("finish_reason") or _is_said(logprobs):
             return
-        if any(chunk.get(name) for name in ("usage", "x_groq", "error")):
+        if any(chunk.get(name) for name in ("usage", "x_groq", "error")) or first.get("usage"):
             return
-        choice = self._choices[self._writer.deltas[-1].index]
+        choice = self._choices.get(self._writer.deltas[-1].index)
         said = [name for name, value in delta.items() if value and name != "role"]
-        if not choice.is_plain or len(said) != 1 or said[0] not in PIECES:
-            return
-        if self._envelope.learn(data, chunk, said[0]):
-            self._running, self._envelope.block = choice, choice.block
-            self._write = self._writer.text if choice.kind == "text" else self._writer.reasoning
+        path = _path_of_piece(said[0], delta) if len(said) == 1 else None
+        write = choice.continues(said[0]) if choice and path else None
+        if choice and path and write and self._envelope.learn(data, chunk, path):
+            self._running, self._write, self._envelope.block = choice, write, choice.block
 
     def _failing_finish(self) -> ErrorEvidence | None:
         failing = self.profile.failing_finishes
-        finishes = [choice.finish for choice in self._choices.values() if choice.finish in failing]
-        return error_of_finish(finishes[0]) if finishes and finishes[0] else None
+        for choice in self._choices.values():
+            if choice.finish is not None and choice.finish.lower() in failing:
+                return error_of_finish(choice.finish)
+        return None
 
     def _take_usage(self, chunk: dict[str, Any]) -> None:
-        """The newest count of each name that is not null; chunks repeat it, none adds to it."""
-        groq = chunk.get("x_groq")
-        for place in (groq if isinstance(groq, dict) else {}, chunk):
-            usage = place.get("usage")
-            if isinstance(usage, dict):
-                self._usage.update({name: value for name, value in usage.items() if value is not None})
+        for usage in usages_in(chunk):
+            self._count = None
+            replace_counts(self._usage, usage)
 
     def _take_choice(self, given: dict[str, Any]) -> None:
-        index = given.get("index")
-        index = index if type(index) is int and 0 <= index < _MAX_CHOICES else 0
-        choice = self._choices.get(index)
-        delta = given.get("delta")
-        if not isinstance(delta, dict):
-            # A whole message in place of a delta, unless the deltas have told it already.
-            delta = given.get("message") if choice is None or not choice.has_content else None
+        choice = self._choice(given.get("index"))
         if choice is None:
-            tags, echo = self.profile.think_tags, self._echo if index == 0 else ""
-            choice = self._choices[index] = Choice(self._writer, index, self._seed, tags, echo)
+            return
+        delta, message = given.get("delta"), given.get("message")
         if isinstance(delta, dict):
             choice.take(delta, given.get("logprobs"))
-            if isinstance(delta.get("annotations"), list) and delta["annotations"]:
-                self._facts.setdefault("annotations", []).extend(delta["annotations"])
+            self._annotate(delta)
+        elif isinstance(message, dict):
+            choice.take_message(message, given.get("logprobs"))
+            self._annotate(message)
+        elif isinstance(given.get("text"), str):
+            choice.take({"content": given["text"]}, given.get("logprobs"))
         finish = given.get("finish_reason")
-        if isinstance(finish, str) and finish:
-            choice.finish = finish
+        if isinstance(finish, str) and finish.lower() not in _NO_FINISH:
+            choice.finish, self.has_finish = finish, True
+
+    def _choice(self, given: Any) -> Choice | None:
+        """The choice of this index, 0 where there is none. None after a failure: an index out of all range."""
+        index = 0 if given is None else whole_number(given)
+        if index is None or index >= _MAX_CHOICES:
+            self.failure = self.failure or protocol(f"a choice has index {str(given)[:100]}")
+            return None
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = Choice(self._writer, index, self._seed, self._allowance)
+            self._choices[index] = choice.begin(self.profile.think_tags, self._echo if index == 0 else "")
+        return choice
+
+    def _annotate(self, delta: dict[str, Any]) -> None:
+        annotations = delta.get("annotations")
+        if isinstance(annotations, list) and annotations:
+            self._allowance.left -= len(to_json(annotations))
+            self._facts.setdefault("annotations", []).extend(annotations)
+
+
+def _path_of_piece(name: str, delta: dict[str, Any]) -> Path | None:
+    """Where the one piece stands if the delta says nothing else."""
+    if name in _PIECES:
+        return ("choices", 0, "delta", name)
+    calls = delta[name] if name == "tool_calls" else None
+    if not isinstance(calls, list) or len(calls) != 1 or not isinstance(calls[0], dict):
+        return None
+    function = calls[0].get("function")
+    if not isinstance(function, dict) or function.get("name") or not function.get("arguments"):
+        return None
+    return ("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
+
+
+def _is_finished(choices: Any) -> bool:
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and isinstance(choice.get("finish_reason"), str) for choice in choices
+    )
 
 
 def _is_said(logprobs: Any) -> bool:
     return isinstance(logprobs, dict) and any(logprobs.values())
-
-
-def _has_more(chunk: dict[str, Any]) -> bool:
-    if not chunk.keys() <= _KNOWN_KEYS:
-        return True
-    choices = chunk.get("choices")
-    deltas = [c.get("delta") for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
-    return any(isinstance(delta, dict) and not delta.keys() <= KNOWN_DELTA_KEYS for delta in deltas)

@@ -1,27 +1,30 @@
 """A short cut for the chunks of a running text: they differ in one JSON string only.
 
-Learnt from a chunk that came to one piece of text or reasoning and nothing else. A later event that is the
-same bytes around another valid JSON string can only mean that piece, so it is not parsed again as a whole.
-That the string found in the bytes is the one that was meant is proved once, by parsing a probe in its place.
+Learnt from a chunk that came to one piece of text, reasoning or arguments and nothing else. A later event that
+is the same bytes around another valid JSON string can only mean that piece, so it is not parsed again as a
+whole. That the string found in the bytes is the one that was meant is proved once, by parsing a probe in its
+place.
 """
 
+import re
 from typing import Any
 
 from pydantic_core import from_json
 
-PIECES = ("content", "reasoning_content", "reasoning")
-"""The fields of a delta that can hold the piece."""
+Path = tuple[str | int, ...]
 _PROBE = b"\\u0000probe"
+_STRING = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*+")', re.DOTALL)
 _MAX_LESSONS = 16
 
 
 class Envelope:
     """One owner. Linear; holds the bytes around one piece."""
 
-    __slots__ = ("_head", "_lessons", "_size", "_tail", "block")
+    __slots__ = ("_framed_head", "_framed_tail", "_head", "_lessons", "_size", "_tail", "block")
 
     def __init__(self) -> None:
         self._head = self._tail = b""
+        self._framed_head = self._framed_tail = b""
         self._size = 0
         self._lessons = 0
         self.block = -1
@@ -39,6 +42,26 @@ class Envelope:
             return piece
         return None
 
+    def lone_piece(self, data: bytes) -> str | None:
+        """The piece, where these bytes are one framed event and nothing else; else None.
+
+        A JSON string holds no line end, so what is framed cannot hold another event.
+        """
+        head, tail = self._framed_head, self._framed_tail
+        if (
+            self._size
+            and data.startswith(head)
+            and data.endswith(tail)
+            and len(data) >= len(head) + len(tail)
+        ):
+            try:
+                piece: str = from_json(data[len(head) - 1 : len(data) - len(tail) + 1])
+            except ValueError:
+                return None
+            self._lessons = 0
+            return piece
+        return None
+
     @property
     def is_eager(self) -> bool:
         """A lesson may pay: the last ones were not all in vain, as where every chunk has random padding."""
@@ -47,27 +70,31 @@ class Envelope:
     def forget(self) -> None:
         self._size = 0
 
-    def learn(self, data: bytes, chunk: dict[str, Any], name: str) -> bool:
-        """True if later events can be read by this one."""
+    def learn(self, data: bytes, chunk: dict[str, Any], path: Path) -> bool:
+        """True if later events can be read by this one. `path` leads to the piece."""
         self._lessons += 1
-        piece = chunk["choices"][0]["delta"][name]
-        if not isinstance(piece, str):
+        name = str(path[-1]).encode()
+        found = _STRING.match(data, data.find(b'"%s"' % name) + len(name) + 2)
+        if found is None:
             return False
-        start = data.find(b'"', data.find(b'"%s"' % name.encode()) + len(name) + 2) + 1
-        end = start + len(piece.encode())
-        if not start or data[start - 1 : end + 1] != b'"%s"' % piece.encode():
-            return False
-        head, tail = data[:start], data[end:]
-        if not _is_proved(head, tail, chunk, name):
+        head, tail = data[: found.start(1) + 1], data[found.end(1) - 1 :]
+        if not _is_proved(head, tail, chunk, path):
             return False
         self._head, self._tail, self._size = head, tail, len(head) + len(tail)
+        self._framed_head, self._framed_tail = b"data: " + head, tail + b"\n\n"
         return True
 
 
-def _is_proved(head: bytes, tail: bytes, chunk: dict[str, Any], name: str) -> bool:
+def _is_proved(head: bytes, tail: bytes, chunk: dict[str, Any], path: Path) -> bool:
+    """The probe's chunk differs from the real one in the piece alone."""
     try:
         probe = from_json(head + _PROBE + tail)
-        probe["choices"][0]["delta"][name] = chunk["choices"][0]["delta"][name]
+        holder, told = probe, chunk
+        for step in path[:-1]:
+            holder, told = holder[step], told[step]  # type: ignore[index]
+        if holder[path[-1]] != "\0probe" or not isinstance(told[path[-1]], str):  # type: ignore[index]
+            return False
+        holder[path[-1]] = told[path[-1]]  # type: ignore[index]
     except (ValueError, TypeError, LookupError):
         return False
     return bool(probe == chunk)

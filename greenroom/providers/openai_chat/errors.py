@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from greenroom.messages.failures import ErrorEvidence, EvidenceKind, NamedLimit
 from greenroom.messages.frozen import freeze_wire
+from greenroom.providers.openai_chat.allowance import CALLS_MAX, Allowance
 from greenroom.providers.response_headers import (
     allowed,
     is_retryable,
@@ -20,6 +21,7 @@ from greenroom.providers.response_headers import (
 )
 
 _BODY_BYTES = 4096
+_MESSAGES = ("message", "detail", "error_msg", "error_message", "status_msg", "msg", "title")
 _MESSAGE_CHARS = 1000
 _LIMIT = r"(?P<limit>\d{1,15})"
 _USED = r"(?P<used>\d{1,15})"
@@ -73,24 +75,33 @@ def wrong_body(headers: dict[str, str], body: bytes, status: int = 200) -> Error
         status=status,
         headers=freeze_wire(allowed(headers)),
         body=text,
+        # What is no API at all will be none a second later; nobody need pay for asking it again.
+        is_retryable=False if got.startswith("HTML") else None,
         phase="body",
     )
 
 
 def error_in_chunk(chunk: dict[str, Any], event: str) -> ErrorEvidence | None:
     """The error that this event of a 200 stream carries, or None."""
-    groq = chunk.get("x_groq")
-    if chunk.get("error") or event == "error":
-        return in_stream(chunk)
-    if isinstance(groq, dict) and groq.get("error"):
-        return in_stream(groq)
-    if "choices" not in chunk and (chunk.get("object") == "error" or chunk.get("type") == "error"):
-        return in_stream(chunk)
-    if not chunk.keys() & {"choices", "usage", "id", "object"} and (
-        chunk.get("detail") or chunk.get("message")
-    ):
-        return in_stream(chunk)
-    return None
+    choices = chunk.get("choices")
+    for place in (chunk, chunk.get("x_groq"), *(choices if isinstance(choices, list) else ())):
+        if isinstance(place, dict) and place.get("error"):
+            return in_stream(place)
+    is_error = event == "error" or (event == "message" and not choices and _is_error_alone(chunk))
+    return in_stream(chunk) if is_error else None
+
+
+def _is_error_alone(chunk: dict[str, Any]) -> bool:
+    """An error that stands at the top of an event without anything of an answer beside it."""
+    base = chunk.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        return True  # MiniMax: 0 means success
+    if "choices" in chunk or chunk.get("usage"):
+        return False
+    if chunk.get("object") == "error" or chunk.get("type") == "error" or chunk.get("errors"):
+        return True
+    told = any(chunk.get(name) for name in ("detail", "message", "error_msg", "error_message"))
+    return told and chunk.get("object") is None
 
 
 def tells_error(given: Any) -> bool:
@@ -113,6 +124,16 @@ def error_of_finish(finish: str) -> ErrorEvidence:
     return ErrorEvidence(kind="in_stream", message=message, code=finish, phase="body")
 
 
+def too_much(allowance: Allowance) -> ErrorEvidence:
+    message = (
+        f"what must be kept of the answer until its end (tool calls, reasoning details) is larger than "
+        f"max_output_bytes ({allowance.limit} bytes)"
+    )
+    if allowance.calls_left < 0:
+        message = f"the answer has more than {CALLS_MAX} tool calls"
+    return ErrorEvidence(kind="bound", clock="max_output_bytes", message=message, phase="body")
+
+
 def protocol(message: str, body: str = "") -> ErrorEvidence:
     return ErrorEvidence(kind="protocol", message=message, body=body[:_BODY_BYTES], phase="body")
 
@@ -125,11 +146,10 @@ def error_fields(given: Any) -> dict[str, Any]:
         return {"message": given[:_MESSAGE_CHARS]}
     if not isinstance(given, dict):
         return {}
-    error = given.get("error")
-    inner = error if isinstance(error, dict) else given
+    inner = _innermost(given)
     told = {
-        "message": _first(inner, "message", "detail", "error") or _first(given, "message", "detail"),
-        "code": _word(inner.get("code")) or _word(given.get("code")),
+        "message": _first(inner, *_MESSAGES, "error") or _first(given, *_MESSAGES),
+        "code": _word(inner.get("code")) or _word(inner.get("error_code")) or _word(given.get("code")),
         "error_type": _word(inner.get("type")) or _text(inner.get("status")),
         "param": _word(inner.get("param")),
         "provider_request_id": _word(given.get("request_id")),
@@ -139,6 +159,21 @@ def error_fields(given: Any) -> dict[str, Any]:
     if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str) and told["message"]:
         told["message"] = f"{told['message']}: {metadata['raw']}"[:_MESSAGE_CHARS]
     return {name: value for name, value in told.items() if value is not None and value != ""}
+
+
+def _innermost(given: dict[str, Any]) -> dict[str, Any]:
+    """The object that tells the error: under `error` (twice in some gateways), `errors`, `base_resp`, or here."""
+    for _ in range(3):
+        for name in ("error", "errors", "base_resp"):
+            inner = given.get(name)
+            if isinstance(inner, list) and inner and name != "base_resp":
+                inner = inner[0]
+            if isinstance(inner, dict) and inner:
+                given = inner
+                break
+        else:
+            break
+    return given
 
 
 def _first(given: dict[str, Any], *names: str) -> str:
@@ -198,8 +233,15 @@ def _named_limits(message: str) -> tuple[NamedLimit, ...]:
 def _describe(status: int, headers: dict[str, str], text: str) -> str:
     got = _kind_of_body(headers, text)
     if 300 <= status < 400:
-        return f"HTTP {status}: the server redirects, which is not followed; set base_url to the new place"
+        place = _place(headers.get("location", ""))
+        return f"HTTP {status}: the server redirects{place}, which is not followed; set base_url to the new place"
     return f"HTTP {status} with {got}"
+
+
+def _place(location: str) -> str:
+    """Where a redirect leads; without what may be a secret: user, query and fragment."""
+    parts = re.match(r"((?:https?:)?//)?(?:[^/?#@\s]*@)?([^?#\s\x00-\x1f]{1,200})", location)
+    return f" to {(parts[1] or '') + parts[2]}" if parts else ""
 
 
 def _kind_of_body(headers: dict[str, str], text: str) -> str:

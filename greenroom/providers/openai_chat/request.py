@@ -26,7 +26,7 @@ _AS_THEY_ARE = (
 def http_request(call: Call, profile: Profile, resume: RetryState | None = None) -> HttpRequest:
     path = urlsplit(call.target.base_url or profile.base_url or "").path.rstrip("/")
     body = request_body(call, profile, resume)
-    return HttpRequest("POST", f"{path}/chat/completions", _headers(call, profile), to_json(body))
+    return HttpRequest("POST", f"{path}/chat/completions", request_headers(call, profile), to_json(body))
 
 
 def request_body(call: Call, profile: Profile, resume: RetryState | None = None) -> dict[str, Any]:
@@ -55,6 +55,12 @@ def request_body(call: Call, profile: Profile, resume: RetryState | None = None)
             body[here] = body.pop(name)
     body.update(thaw(request.extra_body))
     return body
+
+
+def choices_asked(request: ChatRequest, profile: Profile) -> int:
+    """How many choices the body asks for."""
+    n = request.extra_body.get("n", 1 if "n" in profile.unsupported else request.n)
+    return n if type(n) is int and n > 0 else 1
 
 
 def _tools(request: ChatRequest, left_out: frozenset[str]) -> dict[str, Any]:
@@ -95,7 +101,7 @@ def _format(request: ChatRequest, options: StreamingOptions, profile: Profile) -
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
-def _headers(call: Call, profile: Profile) -> tuple[tuple[str, str], ...]:
+def request_headers(call: Call, profile: Profile) -> tuple[tuple[str, str], ...]:
     """Ours, then the configured ones in place of those of the same name."""
     headers = {
         "content-type": "application/json",

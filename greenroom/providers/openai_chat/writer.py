@@ -2,14 +2,12 @@
 
 from typing import Any
 
+from greenroom.messages.delta_drafts import reasoning_delta, text_delta, tool_call_delta
 from greenroom.messages.deltas import (
     Delta,
     RawDelta,
-    ReasoningDelta,
     RefusalDelta,
-    TextDelta,
     ToolCallCompleted,
-    ToolCallDelta,
     ToolCallStarted,
     UsageDelta,
 )
@@ -20,10 +18,10 @@ from greenroom.messages.usage import Usage
 class Writer:
     """One owner. `begin` opens the batch of one read; `deltas` is that batch."""
 
-    __slots__ = ("_received_at", "_request_id", "_stream_id", "deltas", "seq")
+    __slots__ = ("_ids", "_received_at", "deltas", "seq")
 
     def __init__(self, stream_id: str, request_id: str) -> None:
-        self._stream_id, self._request_id = stream_id, request_id
+        self._ids = (stream_id, request_id)
         self._received_at = 0.0
         self.seq = 1
         """Number of the next delta."""
@@ -33,19 +31,16 @@ class Writer:
         self.seq, self._received_at, self.deltas = seq, received_at, []
 
     def text(self, index: int, block: int, text: str, metadata: FrozenMap = EMPTY_MAP) -> None:
-        # The hot path: written out, because a dict of shared arguments would cost as much again.
-        self.deltas.append(
-            TextDelta(
-                seq=self.seq, stream_id=self._stream_id, request_id=self._request_id, index=index,
-                received_at=self._received_at, metadata=metadata, text=text, block=block,
-            )
-        )  # fmt: skip
-        self.seq += 1
+        seq = self.seq
+        self.deltas.append(text_delta(self._ids, seq, index, self._received_at, metadata, text, block))
+        self.seq = seq + 1
 
     def reasoning(self, index: int, block: int, reasoning: str, metadata: FrozenMap = EMPTY_MAP) -> None:
+        seq = self.seq
         self.deltas.append(
-            ReasoningDelta(**self._shared(index), reasoning=reasoning, block=block, metadata=metadata)
+            reasoning_delta(self._ids, seq, index, self._received_at, metadata, reasoning, block)
         )
+        self.seq = seq + 1
 
     def refusal(self, index: int, refusal: str, metadata: FrozenMap = EMPTY_MAP) -> None:
         self.deltas.append(RefusalDelta(**self._shared(index), refusal=refusal, metadata=metadata))
@@ -55,10 +50,14 @@ class Writer:
             ToolCallStarted(**self._shared(index), call_index=call_index, call_id=call_id, name=name)
         )
 
-    def call_arguments(self, index: int, call_index: int, call_id: str, arguments: str) -> None:
+    def call_arguments(
+        self, index: int, call_index: int, call_id: str, arguments: str, metadata: FrozenMap = EMPTY_MAP
+    ) -> None:
+        seq, call = self.seq, (call_index, call_id)
         self.deltas.append(
-            ToolCallDelta(**self._shared(index), call_index=call_index, call_id=call_id, arguments=arguments)
+            tool_call_delta(self._ids, seq, index, self._received_at, metadata, call, arguments)
         )
+        self.seq = seq + 1
 
     def call_completed(self, index: int, call_index: int, call_id: str, name: str, arguments: str) -> None:
         shared = self._shared(index)
@@ -76,7 +75,7 @@ class Writer:
 
     def _shared(self, index: int) -> dict[str, Any]:
         shared = {
-            "seq": self.seq, "stream_id": self._stream_id, "request_id": self._request_id, "index": index,
+            "seq": self.seq, "stream_id": self._ids[0], "request_id": self._ids[1], "index": index,
             "received_at": self._received_at,
         }  # fmt: skip
         self.seq += 1

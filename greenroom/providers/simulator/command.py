@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from greenroom.messages.invalid import InvalidInput
+from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.value import FrozenMap, thaw
+from greenroom.providers.simulator.chaos import Chaos
+from greenroom.providers.simulator.dialects import dialect_of
 from greenroom.providers.simulator.records import RequestRecord
 from greenroom.providers.simulator.rules import ModelRule, SimulatorRules
 from greenroom.providers.simulator.script import Script
@@ -35,18 +37,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pace", type=_pace, metavar="TOKENS/S", help="speed of answers whose script sets none"
     )
-    parser.add_argument("--log", action="store_true", help="show the prompts, too: the last user message")
+    parser.add_argument(
+        "--profile", metavar="NAME", help="speak as this server does: vllm, mistral, groq, ..."
+    )
+    parser.add_argument(
+        "--chaos-seed", type=int, metavar="N", help="strike requests with faults drawn from N"
+    )
+    parser.add_argument(
+        "--chaos-rate", type=_share, metavar="SHARE", help="of the requests, 0 to 1 (default: 0.2)"
+    )
+    parser.add_argument(
+        "--chaos-faults", metavar="NAMES", help="which faults, with commas between (default: all that end)"
+    )
+    parser.add_argument(
+        "--log", action="store_true", help="show the prompts, too: the last message, or the prompt"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop. Returns 0; 2 where it could not begin. Main thread only."""
     try:
         rules = load_rules(args.script) if args.script else SimulatorRules()
+        simulator = _simulator(_paced(rules, args.pace), args)
     except InvalidInput as error:
         return _cannot(str(error))
     except OSError as error:
         return _cannot(f"--script {args.script}: {error.strerror or error}")
-    simulator = Simulator(_paced(rules, args.pace), host=args.host, port=args.port, api_key=args.api_key)
     simulator.on_request_finished(lambda record: _say(_line(record, prompts=args.log)))
     with _told_to_stop() as told:
         try:
@@ -65,6 +81,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _simulator(rules: SimulatorRules, args: argparse.Namespace) -> Simulator:
+    try:
+        profile = dialect_of(args.profile) if args.profile is not None else None
+    except InvalidInput as error:
+        raise error.under("--profile") from None
+    chaos = _chaos(args)
+    return Simulator(
+        rules, host=args.host, port=args.port, api_key=args.api_key, profile=profile, chaos=chaos
+    )
+
+
+def _chaos(args: argparse.Namespace) -> Chaos | None:
+    if args.chaos_seed is None:
+        for option, given in (("--chaos-rate", args.chaos_rate), ("--chaos-faults", args.chaos_faults)):
+            if given is not None:
+                raise InvalidInput("", [Problem(option, str(given), "needs --chaos-seed N")])
+        return None
+    drawn = {} if args.chaos_faults is None else {"faults": tuple(args.chaos_faults.split(","))}
+    rate = 0.2 if args.chaos_rate is None else args.chaos_rate
+    return Chaos(seed=args.chaos_seed, rate=rate, **drawn)
+
+
 def _paced(rules: SimulatorRules, pace: float | None) -> SimulatorRules:
     if pace is None:
         return rules
@@ -74,7 +112,7 @@ def _paced(rules: SimulatorRules, pace: float | None) -> SimulatorRules:
         given = "delta_interval_s" in script.model_fields_set
         return script if given else script.replace(delta_interval_s=interval_s)
 
-    return SimulatorRules(
+    return rules.replace(
         queue=tuple(paced(script) for script in rules.queue),
         by_model=tuple(ModelRule(model=rule.model, script=paced(rule.script)) for rule in rules.by_model),
         default=None if rules.default is None else paced(rules.default),
@@ -116,13 +154,16 @@ def _line(record: RequestRecord, *, prompts: bool) -> str:
     first = f"first after {record.first_delta_s - record.started_s:.3f} s, " if record.first_delta_s else ""
     model = f", model {_printable(record.model)}" if record.model else ""
     said = f", prompt {_prompt(record)!a}" if prompts and record.body is not None else ""
-    return f"{at} #{record.number} {asked} {took}, {first}{sent}{model}{said}"
+    struck = f", chaos: {record.chaos}" if record.chaos else ""
+    return f"{at} #{record.number} {asked} {took}, {first}{sent}{model}{struck}{said}"
 
 
 def _prompt(record: RequestRecord) -> str:
-    messages = record.body.get("messages") if record.body is not None else None
+    body = record.body or FrozenMap()
+    messages = body.get("messages")
     last = messages[-1] if isinstance(messages, tuple) and messages else None
-    return str(thaw(last.get("content")))[:_PROMPT_SHOWN] if isinstance(last, FrozenMap) else ""
+    said = last.get("content") if isinstance(last, FrozenMap) else body.get("prompt", "")
+    return str(thaw(said))[:_PROMPT_SHOWN]
 
 
 def _printable(text: str) -> str:
@@ -132,7 +173,7 @@ def _printable(text: str) -> str:
 
 def _summary(simulator: Simulator) -> str:
     seen = simulator.statistics()
-    cut = seen.cut + seen.reset
+    cut = seen.cut + seen.reset + seen.crashed
     ends = f"{seen.client_disconnected} left by the client, {cut} cut, {seen.server_stopped} stopped"
     return f"{seen.requests} requests: {seen.completed} completed, {ends}; {seen.deltas_sent} deltas sent"
 
@@ -154,6 +195,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: a number from 0 to 1")
+    return share
 
 
 def _pace(text: str) -> float:

@@ -12,64 +12,30 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
+from greenroom.providers.simulator.control import PREFIX
 from greenroom.providers.simulator.framing import CONTINUE, Framing, framing_of
-from greenroom.providers.simulator.history import History
+from greenroom.providers.simulator.host import Host
 from greenroom.providers.simulator.http_request import BadRequest, RequestReader
-from greenroom.providers.simulator.limits import SimulatorLimits
-from greenroom.providers.simulator.pacing import Alarm, Pacer
+from greenroom.providers.simulator.pacing import Alarm
 from greenroom.providers.simulator.playback import Playback, reset
-from greenroom.providers.simulator.records import Ended, Entry, RequestRecord
+from greenroom.providers.simulator.records import Ended, Entry
 from greenroom.providers.simulator.reply import Ending, HttpRequest, Reply, SeenHeaders
-from greenroom.providers.simulator.service import Served, Service
+from greenroom.providers.simulator.service import Served
 
 _PIPELINED_MAX = 32
 _LINGER_S = 1.0
 _ENDED: dict[Ending, Ended] = {
     Ending.END: "completed",
     Ending.FIN: "cut",
+    Ending.HALF_CLOSE: "cut",
     Ending.RESET: "reset",
+    Ending.SERVER_CRASH: "crashed",
     Ending.CRASH: "server_error",
 }
 _log = logging.getLogger("greenroom.simulator")
-
-
-@dataclass(slots=True)
-class Host:
-    """What all connections of one simulator share. `told` is called with each finished record."""
-
-    service: Service
-    history: History
-    pacer: Pacer
-    limits: SimulatorLimits
-    told: Callable[[RequestRecord], None] | None = None
-    connections: set["Connection"] = field(default_factory=set)
-    stopping: bool = False
-    _empty: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def leave(self, connection: "Connection") -> None:
-        """Forget a connection that is lost."""
-        self.connections.discard(connection)
-        self.history.disconnected()
-        if self.stopping and not self.connections:
-            self._empty.set()
-
-    async def emptied(self) -> None:
-        """Every connection is closed and none is taken any more."""
-        self.stopping = True
-        for connection in tuple(self.connections):
-            connection.abort()
-        if self.connections:
-            await self._empty.wait()
-
-    def finish(self, entry: Entry, how: Ended) -> None:
-        """Close the entry, once, and tell."""
-        if entry.ended is None:
-            self.history.ended(entry, how, self.pacer.now_s())
-            if self.told is not None:
-                self.told(entry.snapshot())
 
 
 class Connection(asyncio.Protocol):
@@ -89,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._continued = False
         self._answering = False
+        self._refusing = False
+        self._asked = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
@@ -100,6 +68,8 @@ class Connection(asyncio.Protocol):
         self._idle_since_s = self._host.pacer.now_s()
         if self._host.stopping:  # accepted in the very turn in which the simulator stopped
             self.abort()
+        elif (away := self._host.turns_away) is not None:
+            self._turn_away(away)
         elif len(self._host.connections) > self._host.limits.max_connections:
             self._pending.append(BadRequest(503, "too many connections"))
             self._answer_pending()
@@ -145,12 +115,31 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def crash(self) -> None:
+        """Closed with RST, as everything of a server that dies."""
+        if self._entry is not None:
+            self._host.finish(self._entry, "crashed")
+        self._closing = True
+        if self._transport is not None:
+            reset(self._transport)
+
+    def _turn_away(self, how: str) -> None:
+        self._host.history.refused()
+        self._closing = True
+        if self._transport is not None and how == "close":
+            self._transport.close()
+        elif self._transport is not None:
+            reset(self._transport)
+
     def _answer_pending(self) -> None:
         self._answering = True  # Invariant: answers that end at once are taken by this loop, not by recursion
         while self._pending and self._playback is None and not self._closing:
             item = self._pending.popleft()
             if isinstance(item, BadRequest):
                 self._answer_bad(item)
+            elif item.path.startswith(PREFIX) and self._host.control is not None:
+                refused = self._host.service.check_key(item)
+                self._answer_unrecorded(refused or self._host.control.answer(item), item)
             else:
                 self._answer(item)
         self._answering = False
@@ -167,13 +156,14 @@ class Connection(asyncio.Protocol):
         entry = Entry(request, self._number, self._host.pacer.now_s(), now_at_s)
         self._continued = False
         self._entry = entry
-        self._host.history.began(entry)
         served = self._served(request, int(now_at_s))
         entry.model, entry.body, entry.script = served.model, served.body, served.script
+        entry.dialect, entry.chaos, entry.reused = served.dialect, served.chaos, self._asked > 0
+        self._asked += 1
+        self._host.history.began(entry)
         entry.status = 0 if served.reply.instead else served.reply.status
-        framing = framing_of(served.reply, request, entry.number, now_at_s)
         reply = replace(served.reply, steps=()) if request.method == "HEAD" else served.reply
-        self._play(reply, entry, framing)
+        self._play(entry, framing_of(reply, request, entry.number, now_at_s))
 
     def _served(self, request: HttpRequest, created_s: int) -> Served:
         try:
@@ -184,23 +174,25 @@ class Connection(asyncio.Protocol):
 
     def _answer_bad(self, bad: BadRequest) -> None:
         self._host.history.bad_request()
-        reply = self._host.service.bad_request(bad)
-        framing = framing_of(reply, None, 0, time.time())
-        unrecorded = Entry(HttpRequest("", "", SeenHeaders()), self._number, 0.0, 0.0)
-        self._play(reply, unrecorded, framing)
+        self._refusing = True
+        self._answer_unrecorded(self._host.service.bad_request(bad), None)
 
-    def _play(self, reply: Reply, entry: Entry, framing: Framing) -> None:
+    def _answer_unrecorded(self, reply: Reply, request: HttpRequest | None) -> None:
+        unrecorded = Entry(HttpRequest("", "", SeenHeaders()), self._number, 0.0, 0.0)
+        self._play(unrecorded, framing_of(reply, request, 0, time.time()))
+
+    def _play(self, entry: Entry, framing: Framing) -> None:
         assert self._transport is not None
 
         def done(ending: Ending, last: bytes) -> None:
-            self._answered(ending, last, framing.close)
+            self._answered(ending, last, framing)
 
-        self._playback = Playback(self._transport, self._host.pacer, reply, entry, framing, done)
+        self._playback = Playback(self._transport, self._host.pacer, framing.steps, entry, done)
         if self._paused:
             self._playback.pause()
         self._playback.play()
 
-    def _answered(self, ending: Ending, last: bytes, close: bool) -> None:
+    def _answered(self, ending: Ending, last: bytes, framing: Framing) -> None:
         self._playback = None
         entry, self._entry = self._entry, None
         if entry is not None:  # Invariant: the record is closed before the client can know of the end
@@ -213,9 +205,15 @@ class Connection(asyncio.Protocol):
         if ending in {Ending.RESET, Ending.CRASH}:
             self._closing = True
             reset(self._transport)
-        elif entry is None:
-            self._linger()
-        elif close or ending is not Ending.END:
+        elif ending is Ending.SERVER_CRASH:
+            self._host.away_soon("crash", framing.down_s)
+            self._closing = True
+            reset(self._transport)
+        elif self._refusing:
+            self._linger(_LINGER_S)
+        elif ending is Ending.HALF_CLOSE:
+            self._linger(self._host.limits.idle_s)
+        elif framing.close or ending is not Ending.END:
             self._close()
         elif not self._answering:
             self._answer_pending()
@@ -225,12 +223,12 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _linger(self) -> None:
+    def _linger(self, wait_s: float) -> None:
         self._closing = True
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write_eof()
-        self._arm(self._host.pacer.now_s() + _LINGER_S, self.abort)
+        self._arm(self._host.pacer.now_s() + wait_s, self.abort)
 
     def _arm_idle(self) -> None:
         self._arm(self._idle_since_s + self._host.limits.idle_s, self._check_idle)

@@ -21,6 +21,7 @@ class SimulatorStatistics:
     client_disconnected: int = 0
     cut: int = 0
     reset: int = 0
+    crashed: int = 0
     server_stopped: int = 0
     server_error: int = 0
     bad_requests: int = 0
@@ -28,6 +29,12 @@ class SimulatorStatistics:
     connections: int = 0
     connections_max: int = 0
     """The most that were open at once."""
+    connections_refused: int = 0
+    """Taken and closed at once, while the server was away."""
+    connections_reused: int = 0
+    """Requests that came on a connection that had carried one before."""
+    chaos: int = 0
+    """Requests that chaos struck."""
     deltas_sent: int = 0
     bytes_sent: int = 0
 
@@ -41,6 +48,7 @@ class History:
         self._entries: deque[Entry] = deque()
         self._body_bytes = 0
         self._changed = threading.Condition()
+        self._version = 0
         self._counts: dict[str, int] = {}
         self.open_connections = 0
 
@@ -48,11 +56,12 @@ class History:
         """Number the entry and keep it; the oldest make room, the newest always stays."""
         with self._changed:
             entry.number = self._add("requests")
+            self._add("connections_reused", int(entry.reused))
             self._entries.append(entry)
             self._body_bytes += len(entry.request.body)
             while len(self._entries) > 1 and self._is_full():
                 self._body_bytes -= len(self._entries.popleft().request.body)
-            self._changed.notify_all()
+            self._tell()
 
     def ended(self, entry: Entry, how: Ended, now_s: float) -> None:
         """Close the entry. Does nothing the second time."""
@@ -62,15 +71,22 @@ class History:
             entry.ended_s = now_s
             entry.ended = how
             self._add(how)
+            self._add("chaos", int(entry.chaos is not None))
             self._add("deltas_sent", entry.deltas_sent)
             self._add("bytes_sent", entry.bytes_sent)
-            self._changed.notify_all()
+            self._tell()
 
     def bad_request(self) -> None:
         """Count bytes that were no request."""
         with self._changed:
             self._add("bad_requests")
-            self._changed.notify_all()
+            self._tell()
+
+    def refused(self) -> None:
+        """Count a connection that was closed at once."""
+        with self._changed:
+            self._add("connections_refused")
+            self._tell()
 
     def connected(self) -> int:
         """Count a connection in. Returns its number."""
@@ -79,19 +95,23 @@ class History:
             self._counts["connections_max"] = max(
                 self.open_connections, self._counts.get("connections_max", 0)
             )
-            self._changed.notify_all()
+            self._tell()
             return self._add("connections")
 
     def disconnected(self) -> None:
         """Count a connection out."""
         with self._changed:
             self.open_connections -= 1
-            self._changed.notify_all()
+            self._tell()
 
     def snapshot(self) -> tuple[RequestRecord, ...]:
         """The kept records, oldest first."""
         with self._changed:
             return tuple(entry.snapshot() for entry in self._entries)
+
+    def attempts(self, request_id: str) -> tuple[RequestRecord, ...]:
+        """The kept records whose client gave this id, oldest first."""
+        return tuple(record for record in self.snapshot() if record.client_request_id == request_id)
 
     def statistics(self) -> SimulatorStatistics:
         """The counts."""
@@ -106,13 +126,21 @@ class History:
     def wait_for(self, holds: Callable[[], bool], timeout_s: float, now_s: Callable[[], float]) -> bool:
         """True as soon as it holds, False when time is over. Deltas alone wake nobody: seen within 10 ms."""
         deadline_s = now_s() + timeout_s
-        with self._changed:
-            while not holds():
-                left_s = deadline_s - now_s()
-                if left_s <= 0:
-                    return False
-                self._changed.wait(min(left_s, _RECHECK_S))
-            return True
+        while True:
+            with self._changed:
+                seen = self._version
+            if holds():  # without the lock: it may well ask this server something
+                return True
+            left_s = deadline_s - now_s()
+            if left_s <= 0:
+                return False
+            with self._changed:
+                if self._version == seen:
+                    self._changed.wait(min(left_s, _RECHECK_S))
+
+    def _tell(self) -> None:
+        self._version += 1
+        self._changed.notify_all()
 
     def _is_full(self) -> bool:
         return len(self._entries) > self._max_records or self._body_bytes > self._max_body_bytes

@@ -1,10 +1,16 @@
-"""Error bodies as the OpenAI API words them."""
+"""Errors as a server of a dialect words them."""
 
 import json
+from collections.abc import Mapping
+from email.utils import formatdate
+from math import ceil
 from typing import Any
 
-from greenroom.messages.value import EMPTY_MAP, FrozenMap
+from greenroom.messages.value import EMPTY_MAP, FrozenMap, thaw
+from greenroom.providers.simulator.dialect import Dialect, filled
+from greenroom.providers.simulator.dialects import OPENAI
 from greenroom.providers.simulator.reply import Reply, Step
+from greenroom.providers.simulator.script_faults import HttpAnswer, RetryAfter
 
 INVALID_REQUEST = "invalid_request_error"
 BAD_JSON = (
@@ -29,6 +35,9 @@ _USUAL: dict[int, tuple[str, str, str | None]] = {
 }
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Refused(Exception):  # noqa: N818  (an answer, not a fault)
     """A request that the API refuses: the status and what stands under `error`."""
 
@@ -41,15 +50,36 @@ class Refused(Exception):  # noqa: N818  (an answer, not a fault)
 
 
 def usual_error(status: int) -> dict[str, Any]:
-    """What the API puts under `error` for this status."""
+    """What the API says of this status."""
     kind = "server_error" if status >= 500 else INVALID_REQUEST
     message, kind, code = _USUAL.get(status, (f"The request failed with status {status}.", kind, None))
     return {"message": message, "type": kind, "param": None, "code": code}
 
 
+def error_body(status: int, error: Mapping[str, Any], dialect: Dialect) -> Any:
+    """The JSON body of an error. Keys that no template knows stand beside the message."""
+    return _worded(dialect.error_body, status, error)
+
+
+def stream_error(error: Mapping[str, Any] | None, dialect: Dialect) -> dict[str, Any]:
+    """The JSON of an error inside a stream. `error`: what stands under that key; None: the usual one."""
+    usual: dict[str, Any] = _worded(dialect.stream_error, 500, usual_error(500))
+    return usual if error is None else {**usual, "error": thaw(error)}
+
+
+def _worded(template: FrozenMap, status: int, error: Mapping[str, Any]) -> Any:
+    known = {"message", "type", "param", "code"}
+    facts = {**error, "status": status, "status_text": str(status)}
+    body = filled(template, facts)
+    beside = {name: thaw(value) for name, value in error.items() if name not in known}
+    inner = body.get("error") if isinstance(body, dict) else None
+    (inner if isinstance(inner, dict) else body).update(beside)
+    return body
+
+
 def json_bytes(value: Any) -> bytes:
     """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def json_reply(status: int, value: Any, *, headers: FrozenMap = EMPTY_MAP, close: bool = False) -> Reply:
@@ -65,9 +95,42 @@ def whole_reply(
     return Reply(status, (*own, *headers.items()), (Step(body),), length=len(body), close=close)
 
 
-def refusal_reply(refused: Refused) -> Reply:
+def refusal_reply(refused: Refused, dialect: Dialect = OPENAI) -> Reply:
     """The answer to a request that was refused."""
     headers = (
         FrozenMap({"www-authenticate": 'Bearer realm="OpenAI API"'}) if refused.status == 401 else EMPTY_MAP
     )
-    return json_reply(refused.status, {"error": refused.error}, headers=headers)
+    return json_reply(refused.status, error_body(refused.status, refused.error, dialect), headers=headers)
+
+
+def scripted_reply(answer: HttpAnswer, dialect: Dialect, now_s: int) -> Reply:
+    """The answer that a script gives in place of a completion."""
+    headers = FrozenMap({**_waits(answer.retry_after, now_s), **answer.headers})
+    body = answer.body
+    if isinstance(body, str):
+        kind = "text/html" if body.lstrip().startswith("<") else "text/plain"
+        return whole_reply(answer.status, body.encode(), f"{kind}; charset=utf-8", headers=headers)
+    if isinstance(body, FrozenMap):
+        value = thaw(body)
+    elif answer.error is not None or answer.status >= 400:
+        value = error_body(answer.status, {**usual_error(answer.status), **(answer.error or {})}, dialect)
+    else:
+        value = {}
+    return json_reply(answer.status, value, headers=headers)
+
+
+def _waits(retry_after: RetryAfter | None, now_s: int) -> dict[str, str]:
+    if retry_after is None:
+        return {}
+    seconds, form = retry_after.seconds, retry_after.form
+    plain, ms = f"{seconds:g}", f"{seconds * 1000:g}"
+    if form == "date":
+        return {"retry-after": formatdate(now_s + ceil(seconds), usegmt=True)}
+    headers = {
+        "seconds": {"retry-after": plain},
+        "ms": {"retry-after-ms": ms},
+        "azure_ms": {"x-ms-retry-after-ms": ms},
+        "both": {"retry-after": plain, "retry-after-ms": ms},
+        "litellm": {"llm_provider-retry-after": plain},
+    }
+    return headers[form]

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from greenroom.messages.value import FrozenMap, freeze
@@ -21,6 +22,8 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "temperature": ((int, float), "a decimal"),
     "top_p": ((int, float), "a decimal"),
     "tools": ((tuple,), "an array of objects"),
+    "logprobs": ((bool,), "a boolean"),
+    "top_logprobs": ((int,), "an integer"),
 }
 _RANGES = {
     "n": (1, 128),
@@ -28,7 +31,9 @@ _RANGES = {
     "max_completion_tokens": (1, None),
     "temperature": (0, 2),
     "top_p": (0, 1),
+    "top_logprobs": (0, 20),
 }
+_REMEMBERED_CHARACTERS = 4096
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -45,22 +50,36 @@ class ChatCall:
     include_obfuscation: bool = True
     choices: int = 1
     max_tokens: int | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
 
 
 def count_tokens(text: str) -> int:
     """One token a word or mark. Deterministic; not any real tokeniser."""
+    return _count_once(text) if len(text) <= _REMEMBERED_CHARACTERS else _count(text)
+
+
+def _count(text: str) -> int:
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+_count_once = lru_cache(maxsize=1024)(_count)
 
 
 def read_json(body: bytes) -> FrozenMap:
     """The JSON object of a body, frozen. Raises Refused."""
-    try:
-        value = freeze(json.loads(body))
-    except (ValueError, TypeError, RecursionError):
-        raise Refused(400, BAD_JSON) from None
+    value = read_json_value(body)
     if not isinstance(value, FrozenMap):
         raise Refused(400, BAD_JSON)
     return value
+
+
+def read_json_value(body: bytes) -> Any:
+    """The JSON value of a body, frozen. Raises Refused."""
+    try:
+        return freeze(json.loads(body))
+    except (ValueError, TypeError, RecursionError):
+        raise Refused(400, BAD_JSON) from None
 
 
 def read_chat_call(body: FrozenMap) -> ChatCall:
@@ -87,6 +106,8 @@ def read_chat_call(body: FrozenMap) -> ChatCall:
         include_obfuscation=options.get("include_obfuscation") is not False,
         choices=body.get("n") or 1,
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        logprobs=body.get("logprobs") is True,
+        top_logprobs=body.get("top_logprobs") or 0,
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from greenroom.providers.simulator.script import Pieces
+from greenroom.providers.simulator.script_fields import Pieces
 
 _WORD = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
 

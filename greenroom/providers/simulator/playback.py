@@ -10,12 +10,11 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from greenroom.providers.simulator.framing import Framing
 from greenroom.providers.simulator.pacing import Alarm, Pacer
 from greenroom.providers.simulator.records import Entry
-from greenroom.providers.simulator.reply import Ending, Reply, Step
+from greenroom.providers.simulator.reply import Ending, Step
 
 _WRITE_MAX_BYTES = 65_536
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -24,26 +23,23 @@ _LAST = Step(b"", ending=Ending.END)
 
 
 class Playback:
-    """One answer under way on `transport`."""
+    """One answer under way on `transport`: `steps` are the bytes as the socket shall have them."""
 
     def __init__(
         self,
         transport: asyncio.Transport,
         pacer: Pacer,
-        reply: Reply,
+        steps: Iterator[Step],
         entry: Entry,
-        framing: Framing,
         done: Callable[[Ending, bytes], None],
     ) -> None:
         self._transport = transport
         self._pacer = pacer
         self._entry = entry
-        self._head = b"" if reply.instead else framing.head
-        self._chunked = framing.chunked
-        self._steps = iter(reply.steps)
+        self._steps = steps
         self._done = done
-        self._next: Step | None = Step(b"", ending=reply.instead) if reply.instead else None
-        self._due_s = pacer.now_s() + reply.delay_s
+        self._next: Step | None = None
+        self._due_s = pacer.now_s()
         self._ending: Ending | None = None
         self._alarm: Alarm | None = None
         self._paused = False
@@ -90,9 +86,8 @@ class Playback:
     def _send_due(self) -> float | None:
         """One write of what is due. Returns the time of the next step where nothing was due."""
         now_s = self._pacer.now_s()
-        if self._due_s > now_s and self._head:
-            return self._due_s
-        out, size, body, deltas = [self._head], len(self._head), 0, 0
+        out: list[bytes] = []
+        size = body = deltas = 0
         wait_until_s = None
         while size < _WRITE_MAX_BYTES and self._ending is None:
             step = self._next or next(self._steps, _LAST)
@@ -104,18 +99,16 @@ class Playback:
                 break
             self._next = None
             self._ending = step.ending
-            if step.data:
-                framed = b"%x\r\n%b\r\n" % (len(step.data), step.data) if self._chunked else step.data
-                out.append(framed)
-                size += len(framed)
-                body += len(step.data)
-                deltas += step.deltas
+            out.append(step.data)
+            size += len(step.data)
+            body += step.body_bytes
+            deltas += step.deltas
         if self._ending is Ending.END:
-            self._last = (out.pop() if len(out) > 1 else b"") + (b"0\r\n\r\n" if self._chunked else b"")
-        self._head = b""
+            self._last = out.pop()
         if data := b"".join(out):
             self._transport.write(data)
-        self._entry.sent(body, deltas, now_s)
+        if size:
+            self._entry.sent(body, deltas, now_s)
         return wait_until_s
 
     def _finish(self, ending: Ending) -> None:

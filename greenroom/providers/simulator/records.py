@@ -4,11 +4,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from greenroom.messages.value import FrozenMap
+from greenroom.providers.simulator.chaos import faults_of
 from greenroom.providers.simulator.reply import HttpRequest, SeenHeaders
 from greenroom.providers.simulator.script import Script
 
-Ended = Literal["completed", "client_disconnected", "cut", "reset", "server_stopped", "server_error"]
-"""`cut`: closed too early by the script. `reset`: by RST. `server_error`: a bug of the simulator."""
+Ended = Literal[
+    "completed", "client_disconnected", "cut", "reset", "crashed", "server_stopped", "server_error"
+]
+"""`cut`: closed too early by the script. `reset`: by RST. `crashed`: with the whole server. `server_error`: a bug
+of the simulator."""
+_REQUEST_IDS = ("x-request-id", "x-client-request-id", "x-ms-client-request-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,19 @@ class RequestRecord:
     """The JSON object that came; None where it was none."""
     raw_body: bytes = field(repr=False)
     script: Script | None = field(repr=False)
-    """The script that answered; None for the made-up answer and for requests that no script answers."""
+    """The script that answered, as chaos left it; None for the made-up answer and what no script answers."""
+    client_request_id: str | None = None
+    """From x-request-id, x-client-request-id or x-ms-client-request-id: the same in all attempts of a request."""
+    dialect: str | None = None
+    chaos: str | None = None
+    """What chaos did to this answer: the fault's name and its settings."""
+    reused_connection: bool = False
+    """It was not the first request on its connection."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The faults that this answer was given, each with its settings, by script or by chaos."""
+        return () if self.script is None else faults_of(self.script)
 
     @property
     def disconnect_noticed_after_s(self) -> float | None:
@@ -56,9 +73,9 @@ class Entry:
     """A record being written. The server's thread writes; any thread may take a snapshot."""
 
     __slots__ = (
-        "_final", "body", "bytes_sent", "connection", "deltas_sent", "ended", "ended_s", "first_delta_s",
-        "last_write_s", "model", "number", "request", "script", "stalled_s", "started_at_s", "started_s",
-        "status",
+        "_final", "body", "bytes_sent", "chaos", "connection", "deltas_sent", "dialect", "ended", "ended_s",
+        "first_delta_s", "last_write_s", "model", "number", "request", "reused", "script", "stalled_s",
+        "started_at_s", "started_s", "status",
     )  # fmt: skip
 
     def __init__(self, request: HttpRequest, connection: int, started_s: float, started_at_s: float) -> None:
@@ -77,6 +94,9 @@ class Entry:
         self.last_write_s: float | None = None
         self.stalled_s: float | None = None
         self.deltas_sent = self.bytes_sent = 0
+        self.dialect: str | None = None
+        self.chaos: str | None = None
+        self.reused = False
         self._final: RequestRecord | None = None
 
     def sent(self, size: int, deltas: int, now_s: float) -> None:
@@ -113,6 +133,10 @@ class Entry:
             body=self.body,
             raw_body=request.body,
             script=self.script,
+            client_request_id=next((request.headers[n] for n in _REQUEST_IDS if n in request.headers), None),
+            dialect=self.dialect,
+            chaos=self.chaos,
+            reused_connection=self.reused,
         )
         if done:
             self._final = record

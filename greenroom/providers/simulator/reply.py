@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from greenroom.providers.simulator.script_faults import USUAL_FORM, Cut, Drip, Flood, HttpForm
+
 _SECRET_HEADERS = {"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key"}
 
 
@@ -34,9 +36,12 @@ class SeenHeaders(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def shown(self) -> dict[str, str]:
+        """The headers, with secrets hidden."""
+        return {k: "(hidden)" if k in _SECRET_HEADERS else v for k, v in self._items.items()}
+
     def __repr__(self) -> str:
-        shown = {k: "(hidden)" if k in _SECRET_HEADERS else v for k, v in self._items.items()}
-        return f"SeenHeaders({shown!r})"
+        return f"SeenHeaders({self.shown()!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,12 @@ class Ending(StrEnum):
     """HTTP ends well."""
     FIN = "fin"
     """Closed where more was announced."""
+    HALF_CLOSE = "half_close"
+    """FIN, and the socket stays open for reading."""
     RESET = "reset"
     """RST."""
+    SERVER_CRASH = "crash_server"
+    """The whole server goes down: RST on every connection, and the port closed."""
     STALL = "stall"
     """It does not end: open and silent."""
     CRASH = "crash"
@@ -74,11 +83,15 @@ class Step(NamedTuple):
     delay_s: float = 0.0
     deltas: int = 0
     ending: Ending | None = None
+    framed: bool = True
+    """False: bytes that stand outside HTTP's framing."""
+    body_bytes: int = 0
+    """How much of the data is body; set by whoever frames it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to play. `length`: Content-Length, None: chunked. `steps` are taken as they fall due."""
+    """An answer to play. `length`: Content-Length, None: as `http` says. `steps` are taken as they fall due."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -88,3 +101,11 @@ class Reply:
     close: bool = False
     instead: Ending | None = None
     """Where given, this happens in place of an answer."""
+    http: HttpForm = USUAL_FORM
+    request_id_header: str = "x-request-id"
+    head_cut: Cut | None = None
+    head_garbage: bytes | None = None
+    head_flood: Flood | None = None
+    drip: Drip | None = None
+    down_s: float | None = None
+    """How long the server stays down where it crashes; None: until it is told."""

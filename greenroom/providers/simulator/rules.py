@@ -2,14 +2,20 @@
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import field_validator
 
+from greenroom.messages.given import Given, held
 from greenroom.messages.value import Input
-from greenroom.providers.simulator.script import Script, Seconds
+from greenroom.providers.simulator.chaos import Chaos
+from greenroom.providers.simulator.dialect import Dialect
+from greenroom.providers.simulator.dialects import dialect_of
+from greenroom.providers.simulator.script import Script
+from greenroom.providers.simulator.script_faults import Outage
+from greenroom.providers.simulator.script_fields import Seconds
 
 MAX_QUEUED = 100_000
 
@@ -32,6 +38,17 @@ class SimulatorRules(Input):
     by_model: tuple[ModelRule, ...] = ()
     default: Script | None = None
     default_interval_s: Seconds = 0.025
+    outages: Given[Sequence[Outage | Mapping[str, Any]], tuple[Outage, ...]] = held(())
+    """When the whole server is away."""
+    profile: str | Dialect | None = None
+    """The dialect of scripts that name none. None: OpenAI's."""
+    chaos: Chaos | None = None
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, given: str | Dialect | None) -> str | Dialect | None:
+        dialect_of(given)
+        return given
 
     @field_validator("by_model", mode="before")
     @classmethod

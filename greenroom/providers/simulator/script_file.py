@@ -9,7 +9,9 @@ text = "Hello"
 """
 
 import json
+import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,24 @@ from greenroom.providers.simulator.script import Script
 
 
 def load_rules(path: Path) -> SimulatorRules:
-    """The rules that this file holds. Raises InvalidInput, which names the file, and OSError."""
+    """The rules that this file holds. Raises InvalidInput, which names the file and the key, and OSError."""
     data = _read(path)
     try:
         if data.keys() & SimulatorRules.model_fields.keys():
             return SimulatorRules(**data)
         return SimulatorRules(default=Script(**data))
     except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error.where}", error.problems) from None
+        problems = [replace(p, path=_as_written(p.path, data)) for p in error.problems]
+        raise InvalidInput(str(path), problems) from None
+
+
+def _as_written(path: str, data: dict[str, Any]) -> str:
+    """The key as it stands in the file, where models are keys of a table."""
+    table = data.get("by_model")
+    found = re.fullmatch(r"by_model\.(\d+)(?:\.script)?(.*)", path)
+    if found is None or not isinstance(table, dict) or int(found[1]) >= len(table):
+        return path
+    return f'by_model."{list(table)[int(found[1])]}"{found[2]}'
 
 
 def _read(path: Path) -> dict[str, Any]:

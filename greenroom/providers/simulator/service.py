@@ -11,6 +11,10 @@ from itertools import count
 from urllib.parse import unquote
 
 from greenroom.messages.value import FrozenMap
+from greenroom.providers.simulator.chaos import Chaos
+from greenroom.providers.simulator.completions import completion_reply, read_completion_call
+from greenroom.providers.simulator.dialect import Dialect
+from greenroom.providers.simulator.dialects import OPENAI, dialect_of
 from greenroom.providers.simulator.http_request import BadRequest
 from greenroom.providers.simulator.lorem import lorem_script
 from greenroom.providers.simulator.openai_chat import Stamp, chat_reply
@@ -21,7 +25,7 @@ from greenroom.providers.simulator.openai_errors import (
     json_reply,
     refusal_reply,
 )
-from greenroom.providers.simulator.openai_request import read_chat_call, read_json
+from greenroom.providers.simulator.openai_request import ChatCall, read_chat_call, read_json
 from greenroom.providers.simulator.reply import HttpRequest, Reply
 from greenroom.providers.simulator.rules import ScriptBook
 from greenroom.providers.simulator.script import Script
@@ -29,6 +33,7 @@ from greenroom.providers.simulator.script import Script
 DEFAULT_MODEL = "simulator"
 _PATTERN = re.compile(r"[*?\[]")
 _OWNER = "greenroom-simulator"
+_NO_REPLY = json_reply(500, {})
 
 
 @dataclass(slots=True)
@@ -39,30 +44,53 @@ class Served:
     model: str | None = None
     body: FrozenMap | None = None
     script: Script | None = None
+    dialect: str | None = None
+    chaos: str | None = None
 
 
 class Service:
-    """Answers requests. `models`: the only ones there are; None: any name is taken."""
+    """Answers requests. `models`: the only ones there are; None: any name is taken.
 
-    def __init__(self, book: ScriptBook, api_key: str | None, models: tuple[str, ...] | None) -> None:
+    `dialect`: of scripts that name none, and of what no script answers. `chaos`: strikes scripted answers.
+    """
+
+    def __init__(
+        self,
+        book: ScriptBook,
+        api_key: str | None,
+        models: tuple[str, ...] | None,
+        dialect: Dialect = OPENAI,
+        chaos: Chaos | None = None,
+    ) -> None:
         self._book = book
         self._api_key = api_key
         self._models = models
+        self._dialect = dialect
+        self._chaos = chaos
         self._numbers = count(1)
         self._routes: dict[str, dict[str, Callable[[HttpRequest, Served, int], Reply]]] = {
             "/health": {"GET": self._health, "HEAD": self._health},
             "/v1/models": {"GET": self._list_models, "HEAD": self._list_models},
             "/v1/chat/completions": {"POST": self._chat},
+            "/v1/completions": {"POST": self._complete},
         }
 
     def answer(self, request: HttpRequest, created_s: int) -> Served:
         """The answer to this request."""
-        served = Served(json_reply(500, {}))
+        served = Served(_NO_REPLY)
         try:
             served.reply = self._handler(request)(request, served, created_s)
         except Refused as refused:
-            served.reply = refusal_reply(refused)
+            served.reply = refusal_reply(refused, self._dialect)
         return served
+
+    def check_key(self, request: HttpRequest) -> Reply | None:
+        """The refusal of a request without the key; None: it may pass."""
+        try:
+            self._check_key(request)
+        except Refused as refused:
+            return refusal_reply(refused, self._dialect)
+        return None
 
     def bad_request(self, bad: BadRequest) -> Reply:
         """The answer to what was no request; the connection ends after it."""
@@ -116,13 +144,29 @@ class Service:
     def _chat(self, request: HttpRequest, served: Served, created_s: int) -> Reply:
         served.body = read_json(request.body)
         call = read_chat_call(served.body)
+        script, number = self._script(served, call)
+        return chat_reply(call, script, Stamp(f"chatcmpl-sim-{number}", created_s), self._dialect)
+
+    def _complete(self, request: HttpRequest, served: Served, created_s: int) -> Reply:
+        served.body = read_json(request.body)
+        call = read_completion_call(served.body)
+        script, number = self._script(served, call.chat)
+        dialect = self._dialect if script.dialect is None else dialect_of(script.dialect)
+        return completion_reply(call, script, Stamp(f"cmpl-sim-{number}", created_s), dialect)
+
+    def _script(self, served: Served, call: ChatCall) -> tuple[Script, int]:
+        """What answers this call, and the call's number: among those that are answered, from 1."""
         served.model = call.model
         if self._models is not None and call.model not in self._models:
             raise _no_model(call.model)
-        served.script = self._book.choose(call.model)
-        made_up = self._book.rules.default_interval_s
-        script = served.script or lorem_script(call.prompt, call.max_tokens, made_up)
-        return chat_reply(call, script, Stamp(f"chatcmpl-sim-{next(self._numbers)}", created_s))
+        number = next(self._numbers)
+        chosen = self._book.choose(call.model)
+        script = chosen or lorem_script(call.prompt, call.max_tokens, self._book.rules.default_interval_s)
+        if self._chaos is not None:
+            script, served.chaos = self._chaos.strike(script, number)
+        served.script = chosen if served.chaos is None else script
+        served.dialect = (self._dialect if script.dialect is None else dialect_of(script.dialect)).name
+        return script, number
 
 
 def _no_model(name: str) -> Refused:

@@ -4,5 +4,13 @@ from greenroom.providers.transport.evidence import CERTIFICATE
 from greenroom.providers.transport.limits import TransportLimits
 from greenroom.providers.transport.link import ReactorLink
 from greenroom.providers.transport.reactor import ReactorTransport
+from greenroom.providers.transport.trust import BundleError, check_bundle
 
-__all__ = ["CERTIFICATE", "ReactorLink", "ReactorTransport", "TransportLimits"]
+__all__ = [
+    "CERTIFICATE",
+    "BundleError",
+    "ReactorLink",
+    "ReactorTransport",
+    "TransportLimits",
+    "check_bundle",
+]

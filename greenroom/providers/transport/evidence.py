@@ -3,18 +3,29 @@
 import errno
 import socket
 import ssl
+from typing import Literal
 
 from greenroom.messages.contracts import TransportError
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.providers.transport.origin import Origin
+from greenroom.providers.transport.trust import BundleError
 
 CERTIFICATE = "tls_certificate"
 """`evidence.code` of a certificate that is not trusted: trying again does not help."""
 _REFUSED = f"[Errno {errno.ECONNREFUSED}]"
 """Stands in the message where several addresses failed in several ways."""
 _SHOWN_BYTES = 60
+_Phase = Literal["head", "body"]
 _PLAIN_HTTP_SIGNS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
-_UNTRUSTED_SIGNS = ("self-signed", "self signed", "unable to get")
+_PROXY_AUTHENTICATION = 407
+_PASSING = frozenset({408, 425, 429})
+"""Refusals of a proxy that may end otherwise a little later, as its 5xx may."""
+_CERTIFICATE_REMEDIES = (
+    (("self-signed", "self signed", "unable to get"), "ca_bundle names a PEM file with its authority"),
+    (("expired", "not yet valid"), "its owner has to renew it, if this machine's clock is right"),
+    (("not valid for", "mismatch"), "is base_url right?"),
+)
+"""By what OpenSSL says."""
 
 
 def connect_failed(server: Origin, error: OSError | RuntimeError, *, proxy: bool = False) -> TransportError:
@@ -34,19 +45,22 @@ def connect_failed(server: Origin, error: OSError | RuntimeError, *, proxy: bool
 def tls_failed(server: Origin, error: Exception) -> TransportError:
     """The handshake failed; a certificate problem is named and has `code=CERTIFICATE`."""
     code = None
+    final = isinstance(error, (ssl.SSLCertVerificationError, BundleError))
     if isinstance(error, ssl.SSLCertVerificationError):
         code = CERTIFICATE
         text = f"the certificate of {server.name} is not trusted: {error.verify_message or error}"
-        if any(sign in text for sign in _UNTRUSTED_SIGNS):
-            text += "; ca_bundle names a PEM file with its authority"
+        text += next((f"; {remedy}" for signs, remedy in _CERTIFICATE_REMEDIES if _has(text, signs)), "")
     elif isinstance(error, ssl.SSLError):
         reason = error.reason or str(error)
         text = f"TLS with {server.name} failed: {reason}"
         if reason.upper().replace(" ", "_") in _PLAIN_HTTP_SIGNS:
             text += "; it seems not to speak TLS: try http://"
+            final = True
     else:
         text = f"TLS with {server.name} failed: {str(error) or type(error).__name__}"
-    return TransportError(ErrorEvidence(kind="transport", phase="tls", code=code, message=text))
+    return TransportError(
+        ErrorEvidence(kind="transport", phase="tls", code=code, message=text, is_retryable=_never(final))
+    )
 
 
 def timed_out(server: Origin, timeout_s: float, step: str) -> TransportError:
@@ -61,18 +75,28 @@ def proxy_refused(proxy: Origin, server: Origin, status: int | None, reason: str
     """The CONNECT was answered with anything but a 2xx."""
     said = f"{status} {reason}".strip() if status else reason
     text = f"the proxy {proxy.name} did not open a way to {server.name}: {said}"
-    return TransportError(ErrorEvidence(kind="transport", phase="proxy", status=status, message=text))
+    if status == _PROXY_AUTHENTICATION:
+        text += "; give its user and password in HTTPS_PROXY: http://user:password@host:port"
+    final = status is not None and status < 500 and status not in _PASSING
+    return TransportError(
+        ErrorEvidence(
+            kind="transport", phase="proxy", status=status, message=text, is_retryable=_never(final)
+        )
+    )
 
 
 def not_http(peer: str, opening: bytes, reason: str) -> ErrorEvidence:
     """What came first was no HTTP answer."""
     shown = ascii(opening[:_SHOWN_BYTES].decode("latin-1"))
+    is_http = opening.startswith(b"HTTP/")
     text = f"{peer} does not speak HTTP: it sent {shown}"
     if opening[:2] in {b"\x15\x03", b"\x16\x03"}:
         text = f"{peer} speaks TLS, not plain HTTP: try https://"
-    elif opening.startswith(b"HTTP/"):
+    elif is_http:
         text = f"{peer} sent an HTTP answer that breaks the rules ({reason}): {shown}"
-    return ErrorEvidence(kind="protocol", phase="head", message=text)
+    else:
+        text += "; is base_url right?"
+    return ErrorEvidence(kind="protocol", phase="head", message=text, is_retryable=_never(not is_http))
 
 
 def broken(peer: str, reason: str, body_bytes: int) -> ErrorEvidence:
@@ -81,10 +105,21 @@ def broken(peer: str, reason: str, body_bytes: int) -> ErrorEvidence:
     return ErrorEvidence(kind="protocol", phase="body", message=text)
 
 
-def too_big(peer: str, what: str, limit: int, phase: str) -> ErrorEvidence:
-    """One of our bounds: `what` was more than `limit` bytes."""
+def too_big(peer: str, what: str, limit: int, bound: str, phase: _Phase = "body") -> ErrorEvidence:
+    """Our bound of this name: `what` was more than `limit` bytes."""
     text = f"{peer} sent {what} of more than {limit:,} bytes"
-    return ErrorEvidence.model_validate({"kind": "bound", "phase": phase, "message": text})
+    return ErrorEvidence(kind="bound", clock=bound, phase=phase, message=text)
+
+
+def too_many(peer: str, what: str, limit: int) -> ErrorEvidence:
+    """The head holds more than `limit` of them."""
+    text = f"{peer} sent an answer with more than {limit:,} {what}"
+    return ErrorEvidence(kind="bound", clock="max_headers", phase="head", message=text)
+
+
+def bomb(peer: str, what: str) -> ErrorEvidence:
+    """What was compressed would fill the memory, or hold the loop."""
+    return ErrorEvidence(kind="bound", clock="max_inflate_ratio", phase="body", message=f"{peer} sent {what}")
 
 
 def happened(error: BaseException | None) -> str:
@@ -98,6 +133,15 @@ def happened(error: BaseException | None) -> str:
     if isinstance(error, TimeoutError):
         return "connection silently lost (no answer to TCP's probes)"
     return f"connection lost ({_words(error)})"
+
+
+def _has(text: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in text for sign in signs)
+
+
+def _never(final: bool) -> bool | None:
+    """False where trying again cannot help; None leaves it to the classifier."""
+    return False if final else None
 
 
 def _words(error: BaseException) -> str:

@@ -17,13 +17,16 @@ from greenroom.providers.transport.upload import Upload
 if TYPE_CHECKING:
     from greenroom.providers.transport.link import ReactorLink
 
+STALE_WITHIN_S = 2.0
+"""The server's close crossed our request: then its news is here within a round trip, far below this."""
+
 
 class Exchange:
     """Implements messages.contracts.Wire."""
 
     __slots__ = (
-        "_deliver", "_epoch", "_feed", "_free", "_head_told", "_link", "_now_s", "_parts", "_response",
-        "_reused", "upload",
+        "_began_s", "_deliver", "_epoch", "_feed", "_free", "_head_told", "_link", "_now_s", "_parts",
+        "_response", "_reused", "upload",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +47,7 @@ class Exchange:
         self._parts = response.parts
         self._head_told = False
         self._reused = link.exchanges > 0
+        self._began_s = self._now_s() if self._reused else 0.0
         self.upload: Upload | None = None
 
     def pause(self) -> None:
@@ -110,7 +114,7 @@ class Exchange:
             if head is not None or data:
                 self._deliver(WireRead(self._epoch, now_s, data, head))
             return
-        end = self._marked(response.end)
+        end = self._marked(response.end, now_s)
         deliver, free = self._deliver, self._free
         sent = self.upload is None or self.upload.done
         self._leave(keep=end.clean and response.keep_alive and sent)
@@ -122,10 +126,16 @@ class Exchange:
         if head.status >= 400 and self.upload is not None and not self.upload.done:
             self.upload.stop()
 
-    def _marked(self, end: WireEnd) -> WireEnd:
-        if end.evidence is None or not self._reused or self._response.begun:
+    def _marked(self, end: WireEnd, now_s: float) -> WireEnd:
+        """On a link that has served before, a failure means something else."""
+        if end.evidence is None or not self._reused:
             return end
-        return WireEnd(clean=False, evidence=end.evidence.model_copy(update={"reused_connection": True}))
+        if not self._response.begun:
+            # Later than this the server had the request, and fell over it.
+            stale = now_s - self._began_s <= STALE_WITHIN_S
+            return WireEnd(clean=False, evidence=end.evidence.model_copy(update={"reused_connection": stale}))
+        # What spoke HTTP a moment ago may do so again.
+        return WireEnd(clean=False, evidence=end.evidence.model_copy(update={"is_retryable": None}))
 
     def _leave(self, *, keep: bool) -> None:
         link, self._link = self._link, None

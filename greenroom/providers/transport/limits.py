@@ -13,6 +13,8 @@ class TransportLimits:
     max_head_bytes: int = 64 * KIB
     """Of status line and headers with all interim answers, and of bytes that bring no body (trailers, chunk
     extensions). The largest seen from a provider are about 8 KiB."""
+    max_headers: int = 512
+    """Each is an object of ours; the most seen from a provider are about 60."""
     max_body_bytes: int = 1024 * MIB
     """Of one answer as the codec reads it. The text bound of a request lies far below."""
     max_inflate_ratio: int = 100
@@ -23,8 +25,9 @@ class TransportLimits:
     """One buffer for all connections of a transport: a read is consumed before the next one begins."""
     write_piece_bytes: int = 64 * KIB
     """A body is handed over in pieces, so that an early answer is seen before all of it is sent."""
-    tls_handshakes_max: int = 8
-    """At once: each holds the loop for about 0.3 ms, so a burst would stand in the way of live streams."""
+    tls_handshakes_max: int = 32
+    """At once: each holds the loop for about 0.3 ms, so a burst would stand in the way of live streams. Enough
+    for 160 a second at a round trip of 0.2 s: a thousand streams begin within `connect_timeout_s`."""
     dns_ttl_s: float = 10.0
     """Long enough for a burst of connections, short enough for a failover by DNS."""
     happy_eyeballs_delay_s: float = 0.25

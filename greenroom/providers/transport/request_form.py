@@ -7,6 +7,7 @@ from greenroom.messages.commands import HttpRequest
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"/[!-~]*")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _OURS = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -48,7 +49,7 @@ def _line(name: str, value: str) -> str:
         raise ValueError(f"not a header name: {name!r}")
     if name.lower() in _OURS:
         raise ValueError(f"header {name!r} is the transport's own; it follows from the body")
-    if any((c < " " and c != "\t") or c == "\x7f" or c > "\xff" for c in value):
+    if _VALUE.fullmatch(value) is None:
         raise ValueError(
             f"the value of header {name!r} holds a line break, a control or a non-Latin-1 character"
         )

@@ -19,17 +19,18 @@ import httptools
 from greenroom.messages.commands import WireEnd, WireHead
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.providers.transport import evidence
-from greenroom.providers.transport.inflate import ENCODINGS, InflateError, Inflater
+from greenroom.providers.transport.inflate import ENCODINGS, InflateBombError, InflateError, Inflater
 from greenroom.providers.transport.limits import TransportLimits
 
 _CLEAN = WireEnd(clean=True)
+_BODYLESS = frozenset({204, 304})
 
 
 class Response:
     """See the module. One owner; `release` breaks the cycle with the parser."""
 
     __slots__ = (
-        "_bodyless", "_coding", "_head_bytes", "_inflater", "_interim", "_limits", "_names", "_opening",
+        "_bodyless", "_coding", "_fields", "_head_bytes", "_inflater", "_interim", "_limits", "_opening",
         "_parser", "_peer", "_raw_bytes", "_silent_at", "_silent_bytes", "_sized", "calm", "end", "feed",
         "head", "keep_alive", "keep_alive_hint_s", "max_body_bytes", "on_body", "out_bytes", "parts",
     )  # fmt: skip
@@ -38,7 +39,7 @@ class Response:
         self._peer = peer
         self._limits = limits
         self._bodyless = method == "HEAD"
-        self._names: list[tuple[str, str]] = []
+        self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self._silent_at = self._silent_bytes = 0
         self._interim = False
@@ -101,7 +102,7 @@ class Response:
             data = self._inflated(self._inflater, data)
         self.out_bytes += len(data)
         if self.out_bytes > self.max_body_bytes:
-            self._fail(evidence.too_big(self._peer, "a body", self.max_body_bytes, "body"))
+            self._fail(evidence.too_big(self._peer, "a body", self.max_body_bytes, "max_body_bytes"))
             return b""
         return data
 
@@ -116,7 +117,7 @@ class Response:
         self._silent_bytes += read_bytes
         if self._silent_bytes > self._limits.max_head_bytes:
             limit = self._limits.max_head_bytes
-            self._fail(evidence.too_big(self._peer, "chunk extensions or trailers", limit, "body"))
+            self._fail(evidence.too_big(self._peer, "chunk extensions or trailers", limit, "max_head_bytes"))
 
     def eof(self, how: str, *, orderly: bool) -> None:
         """The connection is gone; sets `end`. `how` tells it in words: "connection reset by host:port"."""
@@ -139,13 +140,17 @@ class Response:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head is None:
-            self._head_bytes += len(name) + len(value) + 4
-            self._names.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+            fields = self._fields
+            fields.append((name, value))
+            if len(fields) > self._limits.max_headers:
+                self._fail(evidence.too_many(self._peer, "headers", self._limits.max_headers))
+                raise httptools.HttpParserError("too many headers")
 
     def on_headers_complete(self) -> None:
         parser = self._parser
         status = parser.get_status_code()
-        headers, self._names = tuple(self._names), []
+        fields, self._fields = self._fields, []
+        self._head_bytes += sum([len(name) + len(value) + 4 for name, value in fields])
         if not self._opening.lstrip(b"\r\n").startswith(b"HTTP/1."):
             raise httptools.HttpParserError("not HTTP/1.1 or HTTP/1.0")
         self._interim = 100 <= status < 200
@@ -156,8 +161,12 @@ class Response:
         if self._head_bytes > self._limits.max_head_bytes:
             self._too_much_head()
             return
+        headers = tuple([(name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in fields])
         self.head = WireHead(status, headers)
         self._read_fields(headers)
+        if status in _BODYLESS and self._sized:
+            # They tell the length of another answer, and llhttp would wait for it.
+            self._bodyless = True
         if self._bodyless and self.end is None:
             self._finish()
         self.calm = self.end is None and self._inflater is None
@@ -199,20 +208,25 @@ class Response:
     def _inflated(self, inflater: Inflater, data: bytes) -> bytes:
         try:
             data = inflater.feed(data)
-            if self.end is _CLEAN:
-                inflater.finish()
         except InflateError as error:
             self._fail_inflating(error)
+            return error.before
+        if self.end is _CLEAN:
+            try:
+                inflater.finish()
+            except InflateError as error:
+                self._fail_inflating(error)
         return data
 
     def _fail_inflating(self, error: InflateError) -> None:
-        if error.bound is None:
-            self._fail(evidence.broken(self._peer, str(error), self.out_bytes))
+        if isinstance(error, InflateBombError):
+            self._fail(evidence.bomb(self._peer, str(error)))
         else:
-            self._fail(evidence.too_big(self._peer, str(error), error.bound, "body"))
+            self._fail(evidence.broken(self._peer, str(error), self.out_bytes))
 
     def _too_much_head(self) -> None:
-        self._fail(evidence.too_big(self._peer, "an answer's head", self._limits.max_head_bytes, "head"))
+        limit = self._limits.max_head_bytes
+        self._fail(evidence.too_big(self._peer, "an answer's head", limit, "max_head_bytes", "head"))
 
     def _finish(self) -> None:
         self.calm = False

@@ -20,10 +20,14 @@ _BUNDLES = (
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]")
 
 
+class BundleError(OSError):
+    """The CA bundle that was named cannot be used."""
+
+
 def tls_context(ca_bundle: str | None, environment: Mapping[str, str]) -> ssl.SSLContext:
     """A context for HTTP/1.1 that trusts `ca_bundle`, else the environment's bundle, else the system.
 
-    Blocks for some 20 ms, as it reads every authority. Raises OSError where the bundle cannot be read.
+    Blocks for some 20 ms, as it reads every authority. Raises BundleError where it cannot be read.
     """
     bundle = ca_bundle or next(
         (environment[name] for name in _BUNDLE_VARIABLES if environment.get(name)), None
@@ -33,13 +37,18 @@ def tls_context(ca_bundle: str | None, environment: Mapping[str, str]) -> ssl.SS
     return context
 
 
+def check_bundle(bundle: str) -> None:
+    """Raises BundleError where this CA bundle (a PEM file, or a folder of hashed ones) cannot be used."""
+    _bundle_context(bundle)
+
+
 def _bundle_context(bundle: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     path = Path(bundle)
     try:
         context.load_verify_locations(**({"capath": bundle} if path.is_dir() else {"cafile": bundle}))
     except OSError as error:
-        raise OSError(f"the CA bundle {bundle!r} cannot be used: {error.strerror or error}") from error
+        raise BundleError(f"the CA bundle {bundle!r} cannot be used: {error.strerror or error}") from error
     return context
 
 

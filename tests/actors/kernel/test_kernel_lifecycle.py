@@ -289,6 +289,7 @@ def test_a_kill_with_shutdown_lets_it_say_goodbye(dispatcher: Dispatcher, probe:
     book: list[Any] = []
     ref = dispatcher.spawn(Diary, book)
     probe.watch(ref)
+    settle(dispatcher)
     gate = threading.Event()
     dispatcher.call(gate.wait, 30)
     ref.tell(1)

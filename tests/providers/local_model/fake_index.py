@@ -87,12 +87,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         half = len(body) // 2 if may_wait else 0
-        self.wfile.write(body[:half])
-        if may_wait:
-            self.index.half_sent.set()
-            if not self._may_go_on():
-                return
-        self.wfile.write(body[half:])
+        try:
+            self.wfile.write(body[:half])
+            if may_wait:
+                self.index.half_sent.set()
+                if not self._may_go_on():
+                    return
+            self.wfile.write(body[half:])
+        except OSError:
+            # The client looks at the file it writes: it may leave before the half has been sent.
+            self.index.hung_up.set()
 
     def _may_go_on(self) -> bool:
         """False when the client has hung up before the rest was released."""

@@ -338,16 +338,10 @@ def test_facts_of_the_whole_answer_are_its_metadata() -> None:
     assert (outcome.answer.response_id, outcome.answer.model) == ("x", "m")
 
 
-def test_invalid_utf8_and_half_surrogates_become_replacement_characters() -> None:
-    chunk = json.dumps(piece("XX"))
-    bad = b"data: " + chunk.encode().replace(b"XX", b"a\xffb") + b"\n\n"
-    half = sse(
-        chunk.replace("XX", "\\ud83d"),
-        chunk.replace("XX", "\\\\ud83d"),
-        chunk.replace("XX", "\\ud83d\\ude00"),
-    )
-    outcome = run(bad + half + sse(END) + DONE)
-    assert texts(outcome) == ["a\ufffdb", "\ufffd", "\\ud83d", "\U0001f600"]
+def test_invalid_utf8_becomes_replacement_characters() -> None:
+    chunk = json.dumps(piece("XX")).encode()
+    outcome = run(b"data: " + chunk.replace(b"XX", b"a\xffb") + b"\n\n" + sse(END) + DONE)
+    assert texts(outcome) == ["a\ufffdb"]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

@@ -137,3 +137,27 @@ def test_small_event_bound_does_not_hide_an_http_error() -> None:
 
 def test_redirect_says_that_it_is_not_followed() -> None:
     assert "base_url" in evidence(b"", 308).message
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://new.test/v1/chat/completions", "redirects to https://new.test/v1/chat/completions, "),
+        ("/login", "redirects to /login, "),
+        ("//user:secret@new.test:8/v1?token=secret#secret", "redirects to //new.test:8/v1, "),
+        ("?secret", "redirects, "),
+        ("", "redirects, "),
+    ],
+)
+def test_redirect_names_its_target_without_what_may_be_secret(location: str, shown: str) -> None:
+    got = evidence(b"", 307, location=location)
+    assert shown in got.message
+    assert "secret" not in got.message
+
+
+@pytest.mark.parametrize(("body", "again"), [(b"<html><p>Hello</p>", False), (b"", None)])
+def test_a_page_is_no_api_and_not_asked_again(body: bytes, again: bool | None) -> None:
+    failure = run(body).failure
+    assert failure is not None
+    assert "is base_url right?" in failure.message
+    assert failure.is_retryable is again

@@ -68,6 +68,22 @@ def test_script_comes_back_however_it_is_cut(
     assert run(data) == outcome
 
 
+@given(
+    st.lists(steps, max_size=12), st.lists(st.integers(1, 3), max_size=30), st.sampled_from(["\n", "\r\n"])
+)
+def test_reads_that_end_between_events_mean_the_same(
+    script: list[tuple[str, str]], events_a_read: list[int], line_end: str
+) -> None:
+    data = encoded(script, False, 3).replace(b"\n", line_end.encode())
+    border = line_end.encode() * 2
+    sizes = [len(event) + len(border) for event in data.split(border)[:-1]]
+    together, at = [], 0
+    for count in events_a_read:
+        together.append(sum(sizes[at : at + count]))
+        at += count
+    assert run(data, [size for size in together if size]) == run(data, sizes) == run(data)
+
+
 chunks = st.fixed_dictionaries(
     {},
     optional={

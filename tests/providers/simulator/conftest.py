@@ -1,14 +1,10 @@
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from simulator_client import open_files
 
 from greenroom.providers.simulator import Script, Simulator
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
 
 
 @pytest.fixture(scope="session", autouse=True)

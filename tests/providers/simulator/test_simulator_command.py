@@ -7,9 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,45 @@ def test_a_script_a_key_and_prompts_in_the_log(tmp_path: Path) -> None:
     assert "sk-k" not in out
 
 
+def test_the_prompt_of_the_older_endpoint_in_the_log() -> None:
+    with running("--log") as (process, base_url):
+        body = json.dumps({"model": "m", "prompt": "def mean"}).encode()
+        asked = urllib.request.Request(f"{base_url}/completions", body)  # noqa: S310
+        urllib.request.urlopen(asked, timeout=20).close()  # noqa: S310
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert "prompt 'def mean'" in out
+
+
+def test_a_profile_and_chaos_with_reports_over_http(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('{"text": "Hello there"}')
+    chaos = ("--chaos-seed", "7", "--chaos-rate", "1", "--chaos-faults", "html")
+    with running("--script", str(script), "--profile", "groq", *chaos) as (process, base_url):
+        with suppress(urllib.error.HTTPError):
+            assert "<html>" in post(base_url, "Hello")
+        report = f"{base_url.removesuffix('/v1')}/_simulator/requests"
+        with urllib.request.urlopen(report, timeout=20) as response:  # noqa: S310
+            (record,) = json.load(response)["requests"]
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert (record["dialect"], record["chaos"].split()[0]) == ("groq", "html")
+    assert ', chaos: html {"answer": {"status": ' in out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--profile", "open-ai"), "--profile = 'open-ai': unknown dialect; known: azure"),
+        (("--chaos-rate", "0.5"), "--chaos-rate = 0.5: needs --chaos-seed N"),
+        (("--chaos-seed", "1", "--chaos-faults", "quake"), "unknown fault 'quake'; known: rate_limit"),
+    ],
+)
+def test_wrong_options_are_told(args: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(parsed(*args)) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with Simulator() as simulator:
         assert run(parsed("--port", str(simulator.port))) == 2
@@ -101,7 +141,9 @@ def test_a_bad_script_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "did you mean 'text'" in wrong
 
 
-@pytest.mark.parametrize("args", [("--port", "70000"), ("--port", "x"), ("--pace", "0"), ("--pace", "nan")])
+@pytest.mark.parametrize(
+    "args", [("--port", "70000"), ("--port", "x"), ("--pace", "0"), ("--pace", "nan"), ("--chaos-rate", "2")]
+)
 def test_bad_arguments(args: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed(*args)

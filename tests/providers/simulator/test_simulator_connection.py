@@ -7,8 +7,9 @@ from typing import Any
 from simulator_client import chat, raw_request
 
 from greenroom.providers.simulator import Script, SimulatorLimits, SimulatorRules
-from greenroom.providers.simulator.connection import Connection, Host
+from greenroom.providers.simulator.connection import Connection
 from greenroom.providers.simulator.history import History
+from greenroom.providers.simulator.host import Host
 from greenroom.providers.simulator.pacing import Pacer
 from greenroom.providers.simulator.rules import ScriptBook
 from greenroom.providers.simulator.service import Service

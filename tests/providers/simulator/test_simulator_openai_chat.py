@@ -1,7 +1,6 @@
 """The encoder alone: no socket, no clock."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +21,13 @@ from greenroom.providers.simulator.openai_chat import Stamp, chat_reply, complet
 from greenroom.providers.simulator.openai_request import ChatCall
 from greenroom.providers.simulator.reply import Ending
 
+from shared_files import SHARED
+
 STAMP = Stamp("chatcmpl-1", 1_700_000_000)
 CALL = ChatCall("gpt-4o", "Hi", 5, stream=True)
 WITH_USAGE = ChatCall("gpt-4o", "Hi", 5, stream=True, include_usage=True)
-CORPUS = Path("/work/shared/corpus/streams")
-RECORDINGS = Path("/work/shared/recordings")
+CORPUS = SHARED / "corpus" / "streams"
+RECORDINGS = SHARED / "recordings"
 
 
 def body_of(script: Script, call: ChatCall = CALL) -> bytes:
@@ -313,3 +314,17 @@ def test_a_whole_answer_has_what_a_recorded_one_has() -> None:
     assert recorded.keys() - {"timings"} <= ours.keys()
     assert recorded["choices"][0].keys() <= ours["choices"][0].keys()
     assert recorded["usage"].keys() <= ours["usage"].keys()
+
+
+def test_logprobs_where_they_are_asked_for() -> None:
+    asked = ChatCall("m", "", 0, stream=True, logprobs=True, top_logprobs=1)
+    choices = [c["choices"][0] for c in chunks_of(Script(text="a bc", refusal="no"), asked)]
+    told = [choice["logprobs"] for choice in choices]
+    assert told[0] is None
+    assert told[1]["refusal"][0]["token"] == "no"
+    assert [told[n]["content"][0]["token"] for n in (2, 3)] == ["a", " bc"]
+    assert told[3]["content"][0]["bytes"] == [32, 98, 99]
+    assert len(told[3]["content"][0]["top_logprobs"]) == 1
+    whole = completion(asked, Script(text="a bc"), STAMP)["choices"][0]["logprobs"]
+    assert [token["token"] for token in whole["content"]] == ["a", " bc"]
+    assert whole["refusal"] is None

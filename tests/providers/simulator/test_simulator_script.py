@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from greenroom.messages.invalid import InvalidInput
 from greenroom.providers.simulator import (
     Cut,
+    Dialect,
+    Drip,
+    Flood,
+    Garbage,
     HttpAnswer,
+    HttpForm,
+    RateLimit,
     Script,
     ScriptToolCall,
     ScriptUsage,
@@ -29,6 +35,12 @@ EVERYTHING = Script(
     answer=HttpAnswer(status=429, body={"error": "slow"}),
     cut=Cut(after_deltas=1, how="reset"),
     stall=Stall(after_deltas=1, for_s=0.5),
+    garbage=Garbage(place="json", data="{"),
+    drip=Drip(size_bytes=3),
+    flood=Flood(kind="event", size=10),
+    http=HttpForm(interim=(103,), trailers={"x-b": "2"}),
+    rate_limit=RateLimit(limit_requests=5),
+    dialect=Dialect(name="mine", finish_fields=("finish_reason", "why")),
 )
 
 
@@ -68,8 +80,8 @@ def test_failing_is_short_for_an_error_answer() -> None:
     assert usual.answer == HttpAnswer(status=429, headers={"retry-after": "2"})
     own = Script.failing(400, "too long", code="context_length_exceeded")
     assert own.answer is not None
-    assert own.answer.body is not None
-    assert own.answer.body["error"]["code"] == "context_length_exceeded"
+    assert own.answer.error is not None
+    assert own.answer.error["code"] == "context_length_exceeded"
 
 
 @settings(deadline=None)
@@ -138,7 +150,17 @@ def test_script_files(tmp_path: Path) -> None:
         ("bad.toml", "a = ", "must be TOML"),
         ("list.json", "[]", "must hold one object"),
         ("field.json", '{"txt": "x"}', "did you mean 'text'"),
-        ("deep.json", '{"default": {"chunk_size": 0}}', "default.chunk_size"),
+        (
+            "deep.json",
+            '{"default": {"chunk_size": 0}}',
+            "default.chunk_size = 0: must be greater than or equal to 1",
+        ),
+        ("model.toml", '[by_model."gpt-4*"]\ncut = { hw = "reset" }\n', 'by_model."gpt-4*".cut.hw'),
+        ("dialect.json", '{"dialect": "mistrl"}', "dialect = 'mistrl': unknown dialect; known: azure"),
+        ("chaos.toml", '[chaos]\nseed = 1\nfaults = ["flood"]\n', "unknown fault 'flood'; known: rate_limit"),
+        ("outage.json", '{"outages": [{"after_requests": 0}]}', "outages.0.after_requests = 0"),
+        ("profile.json", '{"profile": "open-ai"}', "profile = 'open-ai': unknown dialect"),
+        ("garbage.json", '{"garbage": {"place": "tail"}}', "garbage.place = 'tail'"),
     ],
 )
 def test_a_bad_script_file_says_what_is_wrong(tmp_path: Path, name: str, content: str, said: str) -> None:

@@ -136,6 +136,8 @@ def test_a_second_address_is_tried_where_the_first_refuses(
 
         async def work() -> None:
             link = await transport_to(f"http://localhost:{server.port}").connect(10)
+            while not server.accepted:  # noqa: ASYNC110  (the server's thread may be later than we)
+                await asyncio.sleep(0.01)
             link.close()
 
         run_on(loop_name, work())

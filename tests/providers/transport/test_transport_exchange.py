@@ -134,6 +134,18 @@ def test_http_1_0_with_keep_alive_is_used_again(loop_name: str) -> None:
     assert reusable
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: 55", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_answers_that_have_no_body_have_none_whatever_they_declare(
+    loop_name: str, status: bytes, length: bytes
+) -> None:
+    answer = b"HTTP/1.1 " + status + b"\r\n" + length + b"\r\n\r\n"
+    told, reusable = one(loop_name, lambda peer: peer.send(answer) or peer.wait_gone())
+    assert told.body == b""
+    assert told.end.clean
+    assert not reusable
+
+
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 def test_answers_that_have_no_body_end_with_their_head(loop_name: str, status: bytes) -> None:
     answer = b"HTTP/1.1 " + status + b"\r\nETag: x\r\n\r\n"
@@ -453,7 +465,9 @@ def test_a_server_that_greets_first_is_of_another_protocol(loop_name: str, asked
         if asked != "at once":
             await closed(link)
         told = await fetch(link)
-        assert told.message == f"{server.name} does not speak HTTP: it sent '220 mail.test ESMTP\\r\\n'"
+        said = "'220 mail.test ESMTP\\r\\n'"
+        assert told.message == f"{server.name} does not speak HTTP: it sent {said}; is base_url right?"
+        assert evidence(told).is_retryable is False
         assert evidence(told).kind == "protocol"
         assert not link.reusable
         aborted = begin(link)

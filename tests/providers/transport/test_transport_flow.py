@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gc
+import random
 import threading
 import weakref
+import zlib
 
 import pytest
 from transport_client import Told, begin, closed, fetch, run_on, transport_to
@@ -67,6 +69,41 @@ def test_pausing_stops_the_server_and_loses_nothing(loop_name: str, trust: Trust
         link.close()
 
     with serve(play, trust, secure) as server:
+        run_on(loop_name, work(server))
+
+
+def test_pausing_stops_a_compressed_answer_too(loop_name: str) -> None:
+    text = random.Random(1).randbytes(MIB)
+    pieces, blocked = 16, threading.Event()
+
+    def play(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(OK + b"Content-Encoding: gzip\r\n\r\n")
+        machine = zlib.compressobj(1, wbits=31)
+        peer.sock.settimeout(0.3)
+        for number in range(pieces):
+            data = machine.compress(text) + (machine.flush() if number == pieces - 1 else b"")
+            while data:
+                try:
+                    data = data[peer.sock.send(data) :]
+                except TimeoutError:
+                    blocked.set()
+
+    async def work(server: RawServer) -> None:
+        link = await transport_to(server.url).connect(10)
+        told = begin(link)
+        await told.until(lambda: bool(told.body))
+        told.wire.pause()
+        reads = len(told.reads)
+        await asyncio.to_thread(blocked.wait, 15)
+        assert blocked.is_set()
+        assert len(told.reads) == reads
+        told.wire.resume()
+        await told.over()
+        assert told.body == text * pieces
+        assert told.end.clean
+
+    with RawServer(play) as server:
         run_on(loop_name, work(server))
 
 

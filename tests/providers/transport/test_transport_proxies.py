@@ -223,6 +223,9 @@ def test_a_proxy_that_does_not_open_a_way(
     assert (why.kind, why.phase, why.status) == ("transport", "proxy", status)
     assert why.message.startswith(f"the proxy {proxy.name} did not open a way to api.test:443: ")
     assert words in why.message
+    # What a proxy forbids it will forbid again; its 5xx and its losses may pass.
+    assert why.is_retryable is (False if status in (403, 407) else None)
+    assert ("HTTPS_PROXY" in why.message) == (status == 407)
 
 
 def test_a_proxy_that_is_not_there_is_named(loop_name: str) -> None:

@@ -42,6 +42,24 @@ class Pretended(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
+class HandClock:
+    """A Clock that stands still until it is set."""
+
+    at_s = 100.0
+
+    def now_s(self) -> float:
+        return self.at_s
+
+    wall_s = now_s
+
+
+def link_to(clock: HandClock) -> ReactorLink:
+    buffer = memoryview(bytearray(LIMITS.read_buffer_bytes))
+    link = ReactorLink("server:80", RequestForm("server"), buffer, LIMITS, clock)
+    link.connection_made(Pretended())
+    return link
+
+
 class Outcome:
     """What an exchange told of these reads. `eof`: the server closed after them."""
 
@@ -186,6 +204,70 @@ def test_a_small_body_may_be_pressed_as_hard_as_it_likes() -> None:
     pressed = gzip.compress(bytes(500_000))
     head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(pressed)
     assert Outcome([head + pressed]).body == bytes(500_000)
+
+
+def test_a_body_of_empty_members_is_refused_before_it_holds_the_loop() -> None:
+    head = OK + b"Content-Encoding: gzip\r\n\r\n"
+    assert Outcome([head + gzip.compress(b"a") * 60, gzip.compress(b"b") * 60], eof=True).body == (
+        b"a" * 60 + b"b" * 60
+    )
+    outcome = Outcome([head, gzip.compress(b"") * 65])
+    assert "more and more members" in outcome.message
+    assert outcome.ends[0].evidence is not None
+    assert outcome.ends[0].evidence.kind == "bound"
+
+
+def test_of_a_body_that_breaks_only_what_was_inflated_is_told() -> None:
+    head = OK + b"Content-Encoding: gzip\r\n\r\n"
+    outcome = Outcome([head + gzip.compress(b"whole") + b"\x1f\x8b" + bytes(50)])
+    assert outcome.body == b"whole"
+    assert "a gzip body that is none" in outcome.message
+
+
+def test_more_headers_than_anybody_sends_are_refused() -> None:
+    most = OK + b"X: y\r\n" * 511 + b"Content-Length: 0\r\n\r\n"
+    assert len(Outcome([most]).heads[0].headers) == 512
+    outcome = Outcome([OK + b"X: y\r\n" * 512 + b"Content-Length: 0\r\n\r\n"])
+    assert outcome.message == "server:80 sent an answer with more than 512 headers"
+    assert outcome.heads == []
+    assert not outcome.link.reusable
+
+
+def test_trailers_are_no_headers() -> None:
+    outcome = Outcome([OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 600 + b"\r\n"])
+    assert outcome.ends == [WireEnd(clean=True)]
+
+
+@pytest.mark.parametrize(("after_s", "stale"), [(0.5, True), (5.0, False)])
+def test_a_reused_link_is_stale_only_if_it_dies_soon(after_s: float, stale: bool) -> None:
+    clock = HandClock()
+    link = link_to(clock)
+    ends: list[WireEnd | None] = []
+    for _ in range(2):
+        link.exchange(HttpRequest("GET", "/", ()), 1, lambda read: ends.append(read.end), lambda: None)
+        answer = OK + b"Content-Length: 0\r\n\r\n"
+        link._buffer[: len(answer)] = answer
+        if link.exchanges == 0:
+            link.buffer_updated(len(answer))
+    clock.at_s += after_s
+    link.eof_received()
+    end = ends[-1]
+    assert end is not None
+    assert end.evidence is not None
+    assert end.evidence.reused_connection is stale
+
+
+def test_noise_on_a_link_that_served_before_may_be_tried_again() -> None:
+    link = link_to(HandClock())
+    ends: list[WireEnd | None] = []
+    for said in (OK + b"Content-Length: 0\r\n\r\n", b"noise\r\n"):
+        link.exchange(HttpRequest("GET", "/", ()), 1, lambda read: ends.append(read.end), lambda: None)
+        link._buffer[: len(said)] = said
+        link.buffer_updated(len(said))
+    end = ends[-1]
+    assert end is not None
+    assert end.evidence is not None
+    assert (end.evidence.kind, end.evidence.is_retryable) == ("protocol", None)
 
 
 def test_a_pressed_body_that_ends_too_early_is_not_clean() -> None:

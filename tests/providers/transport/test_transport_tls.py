@@ -69,6 +69,7 @@ def test_an_unknown_authority_is_a_certificate_problem_with_a_remedy(loop_name: 
     assert (why.kind, why.phase, why.code) == ("transport", "tls", CERTIFICATE)
     assert why.message.startswith(f"the certificate of {server.name} is not trusted: ")
     assert "ca_bundle" in why.message
+    assert why.is_retryable is False
 
 
 def test_a_certificate_for_another_name_is_named(loop_name: str, trust: Trust) -> None:
@@ -76,6 +77,8 @@ def test_a_certificate_for_another_name_is_named(loop_name: str, trust: Trust) -
         why = failure(loop_name, server.url, ca_bundle=trust.bundle)
     assert why.code == CERTIFICATE
     assert "not valid for '127.0.0.1'" in why.message
+    assert why.message.endswith("; is base_url right?")
+    assert why.is_retryable is False
 
 
 def test_an_expired_certificate_is_named(loop_name: str, trust: Trust) -> None:
@@ -88,6 +91,8 @@ def test_an_expired_certificate_is_named(loop_name: str, trust: Trust) -> None:
         why = failure(loop_name, server.url, ca_bundle=trust.bundle)
     assert why.code == CERTIFICATE
     assert "expired" in why.message
+    assert "clock" in why.message
+    assert why.is_retryable is False
 
 
 def test_a_plain_server_is_told_from_a_bad_certificate(loop_name: str) -> None:
@@ -101,6 +106,7 @@ def test_a_plain_server_is_told_from_a_bad_certificate(loop_name: str) -> None:
     assert why.code is None
     assert why.phase == "tls"
     assert "try http://" in why.message
+    assert why.is_retryable is False
 
 
 @pytest.mark.parametrize("leave", [lambda peer: None, Peer.reset])
@@ -111,7 +117,7 @@ def test_a_server_that_leaves_in_the_handshake(loop_name: str, leave: Callable[[
 
     with RawServer(play) as server:
         why = failure(loop_name, f"https://{server.name}")
-    assert (why.kind, why.phase, why.code) == ("transport", "tls", None)
+    assert (why.kind, why.phase, why.code, why.is_retryable) == ("transport", "tls", None, None)
 
 
 def test_the_time_limit_holds_in_the_handshake(loop_name: str) -> None:
@@ -127,6 +133,7 @@ def test_a_bundle_that_cannot_be_read_is_named(loop_name: str) -> None:
         why = failure(loop_name, f"https://{server.name}", ca_bundle="/nowhere/ca.pem")
     assert why.phase == "tls"
     assert "/nowhere/ca.pem" in why.message
+    assert why.is_retryable is False
 
 
 def test_a_bundle_that_is_none_is_named(loop_name: str, trust: Trust) -> None:

@@ -1,0 +1,87 @@
+"""Reads the JSON of events, and joins characters that a server cut in two.
+
+A server that counts in UTF-16 may end one piece with `\\ud83d` and begin the next with `\\ude00`. The first half
+is held back for the next piece of the same text; what no other half follows becomes U+FFFD.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import from_json
+
+from greenroom.messages.frozen import freeze_wire, thaw
+
+_TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+
+
+class JsonReader:
+    """One owner. Holds at most one half of a character for each text of each choice."""
+
+    __slots__ = ("_halves",)
+
+    def __init__(self) -> None:
+        self._halves: dict[tuple[Any, ...], tuple[str, dict[str, Any]]] = {}
+        """By text: the half, and the delta that would bring it alone."""
+
+    @property
+    def holds(self) -> bool:
+        return bool(self._halves)
+
+    def read(self, data: bytes) -> Any:
+        """The event's JSON value, its strings valid Unicode. Raises ValueError where it is none."""
+        if not self._halves:
+            try:
+                return from_json(data)
+            except ValueError:
+                pass
+        try:
+            value = json.loads(data.decode("utf-8", "replace"))
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        self._join(value)
+        return thaw(freeze_wire(value))
+
+    def left(self) -> list[tuple[Any, dict[str, Any]]]:
+        """Halves that nothing followed, as deltas by choice; forgotten here."""
+        left = [(key[0], delta) for key, (_, delta) in self._halves.items()]
+        self._halves.clear()
+        return left
+
+    def _join(self, chunk: Any) -> None:
+        for key, holder, name in _pieces(chunk):
+            half, _ = self._halves.pop(key, ("", None))
+            piece = half + holder[name]
+            if "\ud800" <= piece[-1:] <= "\udbff" and piece:
+                self._halves[key] = (piece[-1], _alone(key))
+                piece = piece[:-1]
+            holder[name] = piece
+
+
+def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Which text a string of the chunk is part of, and where it stands."""
+    choices = chunk.get("choices") if isinstance(chunk, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        if not isinstance(choice, dict):
+            continue
+        delta, index = choice.get("delta"), choice.get("index")
+        index = index if type(index) is int else 0
+        if isinstance(choice.get("text"), str):  # the older completions
+            yield (index, "content"), choice, "text"
+        if not isinstance(delta, dict):
+            continue
+        for name in _TEXTS:
+            if isinstance(delta.get(name), str):
+                yield (index, name), delta, name
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+                number = call.get("index")
+                yield (index, "arguments", number if type(number) is int else None), function, "arguments"
+
+
+def _alone(key: tuple[Any, ...]) -> dict[str, Any]:
+    if key[1] != "arguments":
+        return {key[1]: "\ufffd"}
+    return {"tool_calls": [{"index": key[2], "function": {"arguments": "\ufffd"}}]}

@@ -1,0 +1,103 @@
+"""Runs bytes through a codec as a stream would, and says what came of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from greenroom.messages.answer import NO_ANSWER, Answer
+from greenroom.messages.commands import WireHead
+from greenroom.messages.completion import Choice
+from greenroom.messages.contracts import Call, Codec, Decoded, Target
+from greenroom.messages.deltas import Delta
+from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.fold import Fold
+from greenroom.messages.options import StreamingOptions
+from greenroom.messages.request import ChatRequest
+from greenroom.messages.usage import Usage
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass
+class Outcome:
+    """What a stream came to. Two are equal where a consumer could not tell them apart."""
+
+    deltas: list[Delta] = field(default_factory=list)
+    answer: Answer | None = None
+    failure: ErrorEvidence | None = None
+    so_far: Answer = NO_ANSWER
+
+    def take(self, decoded: Decoded) -> None:
+        """One end, and nothing behind it."""
+        over = self.answer is not None or self.failure is not None
+        assert not (over and (decoded.answer or decoded.failure or decoded.deltas))
+        assert decoded.answer is None or decoded.failure is None
+        self.deltas += decoded.deltas
+        self.answer, self.failure = decoded.answer or self.answer, decoded.failure or self.failure
+
+    def fold(self) -> Fold:
+        fold = Fold()
+        fold.add(self.deltas)
+        return fold
+
+    def choices(self) -> tuple[Choice, ...]:
+        return self.fold().choices(self.answer or self.so_far)
+
+    @property
+    def choice(self) -> Choice:
+        return self.choices()[0]
+
+    @property
+    def usage(self) -> Usage:
+        return self.fold().usage
+
+
+@dataclass(frozen=True)
+class CodecRun:
+    """One codec under test."""
+
+    codec: Codec
+    kind: str
+
+    def call(
+        self,
+        request: ChatRequest | None = None,
+        profile: str | None = None,
+        adjustments: Iterable[str] = (),
+        **options: Any,
+    ) -> Call:
+        url, learnt = "https://llm.test/v1", frozenset(adjustments)
+        return Call(
+            stream_id="s1",
+            request_id="r1",
+            epoch=1,
+            request=request or ChatRequest(model="p/m", messages="hi"),
+            target=Target("p", self.kind, "m", profile, url, adjustments=learnt),
+            options=StreamingOptions(**options),
+            api_key="sk-very-secret",
+        )
+
+    def run(
+        self,
+        data: bytes,
+        sizes: Iterable[int] = (),
+        *,
+        status: int = 200,
+        headers: Iterable[tuple[str, str]] = (("Content-Type", "text/event-stream"),),
+        clean: bool = True,
+        **of_call: Any,
+    ) -> Outcome:
+        """The outcome of these body bytes, read in pieces of these sizes and then the rest."""
+        decoder, outcome, seq, at = self.codec.start(self.call(**of_call)), Outcome(), 1, 0
+        decoder.head(WireHead(status, tuple(headers)))
+        for size in [*sizes, len(data)]:
+            decoded = decoder.feed(data[at : at + size], seq, 1000.0)
+            at += size
+            seq += len(decoded.deltas)
+            outcome.take(decoded)
+        outcome.take(decoder.finish(clean, seq, 1000.0))
+        outcome.take(decoder.finish(clean, seq, 1000.0))
+        outcome.so_far = decoder.answer_so_far()
+        assert [delta.seq for delta in outcome.deltas] == list(range(1, len(outcome.deltas) + 1))
+        assert (outcome.answer is None) != (outcome.failure is None)
+        return outcome

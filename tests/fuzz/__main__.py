@@ -1,0 +1,64 @@
+"""Fuzzing as a command: `python -m tests.fuzz --target chat --seconds 600`. A defect's seed is printed."""
+
+import argparse
+import faulthandler
+import secrets
+import sys
+import traceback
+from collections.abc import Callable
+from random import Random
+
+from .chat_cases import chat_case, completions_case, memory_case
+from .http_cases import http_case
+from .http_socket_cases import http_socket_case
+from .runner import SLOW_S, Defect, fuzz
+from .sse_cases import sse_case
+
+TARGETS: dict[str, Callable[[Random], None]] = {
+    "sse": sse_case,
+    "chat": chat_case,
+    "chat_memory": memory_case,
+    "completions": completions_case,
+    "http": http_case,
+    "http_socket": http_socket_case,
+}
+"""Each runs one case and raises on a defect. What it does follows from the Random alone."""
+
+_SLICE_S = 10.0
+
+
+def main(arguments: list[str]) -> int:
+    """0: no defect. 1: a defect; its seed and traceback were printed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--target", choices=sorted(TARGETS), action="append", help="default: all")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each target")
+    parser.add_argument("--cases", type=int, help="stop after so many, whatever the time")
+    parser.add_argument("--seed", type=int, help="of the first case; the next ones count up")
+    given = parser.parse_args(arguments)
+    seed = secrets.randbits(48) if given.seed is None else given.seed
+    for target in given.target or sorted(TARGETS):
+        print(f"{target}: from seed {seed}", flush=True)
+        try:
+            _run(target, seed, given.seconds, given.cases)
+        except Defect as defect:
+            traceback.print_exception(defect.__cause__)
+            print(defect, flush=True)
+            return 1
+    return 0
+
+
+def _run(target: str, seed: int, seconds: float, cases: int | None) -> None:
+    """In slices: a case that never comes back is shown with its stack, behind the seed of its slice."""
+    left_s, done = seconds, 0
+    while left_s > 0 and (cases is None or done < cases):
+        faulthandler.dump_traceback_later(_SLICE_S + 3 * SLOW_S, exit=True, file=sys.__stderr__)
+        try:
+            ran = fuzz(target, TARGETS[target], seed + done, min(left_s, _SLICE_S), cases and cases - done)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        left_s, done = left_s - ran.seconds, done + ran.cases
+        print(f"{target}: {done} cases, {seconds - left_s:.0f} s, next seed {seed + done}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
