@@ -1,6 +1,7 @@
 """The openai SDK as its documentation uses it: AsyncOpenAI, `stream=True`, its default HTTP client."""
 
 import ssl
+from importlib import import_module
 from typing import Any
 
 import openai
@@ -42,7 +43,7 @@ class Peer:
 def _limits(connections: int) -> Any:
     # The SDK's HTTP library changed its name with its third major version.
     try:
-        import httpx2 as httpx
+        httpx: Any = import_module("httpx2")
     except ImportError:
-        import httpx
+        httpx = import_module("httpx")
     return httpx.Limits(max_connections=connections, max_keepalive_connections=connections)

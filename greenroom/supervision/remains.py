@@ -64,7 +64,7 @@ class Remains:
         ).start()
 
     def _end_dropped(self, requests: "Ref[Any]") -> None:
-        count = len(self._live.jobs) + len(self._live.submitted)
+        count = self._live.open_count()
         self.drain(requests, 0.0)
         self.end()
         warnings.warn(_DROPPED.format(count=count), ResourceWarning, stacklevel=1)

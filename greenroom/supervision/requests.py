@@ -67,6 +67,11 @@ class LiveRequests:
         """The job of that stream, if it runs or is about to."""
         return self.jobs.get(stream_id) or self.submitted.get(stream_id)
 
+    def open_count(self) -> int:
+        """How many have no end yet. One that has it may stand in the table for a moment more. Any thread."""
+        jobs = self.submitted.copy() | self.jobs.copy()
+        return sum(job.channel.end is None for job in jobs.values())
+
     def take(self, job: Job) -> bool:
         """The job is admitted. False: it had its end before it came so far."""
         # Invariant: until its end it stands in one of the tables, whatever dies in between.

@@ -7,11 +7,11 @@ from pydantic_core import to_json
 
 from greenroom.messages.completion import FinishReason
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
-from greenroom.providers.openai_chat.allowance import Allowance
 from greenroom.providers.openai_chat.reasoning import Details, joined, reasoning_text
 from greenroom.providers.openai_chat.think import ThinkSplitter
 from greenroom.providers.openai_chat.tool_calls import ToolCalls
-from greenroom.providers.openai_chat.writer import Writer
+from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.writer import Writer
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "eos_token": "stop",

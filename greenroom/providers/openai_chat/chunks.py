@@ -9,16 +9,18 @@ from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import freeze_wire
 from greenroom.messages.usage import Usage, UsageSource
-from greenroom.providers.openai_chat.allowance import Allowance
 from greenroom.providers.openai_chat.choice import Choice
-from greenroom.providers.openai_chat.envelope import Envelope, Path
-from greenroom.providers.openai_chat.errors import error_in_chunk, error_of_finish, protocol, too_much
-from greenroom.providers.openai_chat.halves import JsonReader
+from greenroom.providers.openai_chat.errors import error_in_chunk, error_of_finish
 from greenroom.providers.openai_chat.known import has_more
-from greenroom.providers.openai_chat.usage import replace_counts, usage_of, usages_in, whole_number
-from greenroom.providers.openai_chat.writer import Writer
+from greenroom.providers.openai_chat.usage import usage_of, usages_in
 from greenroom.providers.profile import Profile
 from greenroom.providers.sse import SseEvent
+from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.envelope import Envelope, Path
+from greenroom.providers.wire.evidence import protocol, too_much
+from greenroom.providers.wire.halves import JsonReader
+from greenroom.providers.wire.writer import Writer
 
 _FACTS = ("system_fingerprint", "service_tier", "provider", "timings", "citations", "search_results")
 _PIECES = ("content", "reasoning_content", "reasoning")

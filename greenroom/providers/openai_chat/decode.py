@@ -22,9 +22,12 @@ from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, Decoded
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import RetryState
-from greenroom.providers.openai_chat.allowance import Allowance, TooMuchError
 from greenroom.providers.openai_chat.chunks import Chunks
-from greenroom.providers.openai_chat.errors import (
+from greenroom.providers.profile import Profile
+from greenroom.providers.response_headers import lower, provider_request_id
+from greenroom.providers.sse import SseDecoder, SseError, SseEvent
+from greenroom.providers.wire.allowance import Allowance, TooMuchError
+from greenroom.providers.wire.evidence import (
     http_evidence,
     in_stream,
     protocol,
@@ -33,10 +36,7 @@ from greenroom.providers.openai_chat.errors import (
     without_secret,
     wrong_body,
 )
-from greenroom.providers.openai_chat.writer import Writer
-from greenroom.providers.profile import Profile
-from greenroom.providers.response_headers import lower, provider_request_id
-from greenroom.providers.sse import SseDecoder, SseError, SseEvent
+from greenroom.providers.wire.writer import Writer
 
 _ERROR_BODY_BYTES = 64 * 1024
 _SLACK_BYTES = 64 * 1024

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from greenroom.providers.openai_chat.allowance import Allowance
+from greenroom.providers.wire.allowance import Allowance
 
 _FRAGMENT_BYTES = 64
 

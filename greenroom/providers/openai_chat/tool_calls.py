@@ -19,10 +19,10 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire, thaw
-from greenroom.providers.openai_chat.allowance import Allowance
 from greenroom.providers.openai_chat.arguments import Arguments
-from greenroom.providers.openai_chat.usage import whole_number
-from greenroom.providers.openai_chat.writer import Writer
+from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.counts import whole_number
+from greenroom.providers.wire.writer import Writer
 
 _MAX_HELD = 64
 """Fragments held back for an id or a name; past it they are not coming."""

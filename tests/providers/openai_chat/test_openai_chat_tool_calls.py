@@ -8,7 +8,7 @@ from chat_wire import DONE, Outcome, run
 from test_openai_chat_decode import END, piece, sse
 
 from greenroom.messages.deltas import ToolCallCompleted, ToolCallDelta, ToolCallStarted
-from greenroom.providers.openai_chat.allowance import CALLS_MAX
+from greenroom.providers.wire.allowance import CALLS_MAX
 
 NONE = object()
 

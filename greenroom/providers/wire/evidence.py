@@ -1,4 +1,4 @@
-"""Errors of the chat wire as evidence: HTTP answers, errors inside a 200 stream, bodies that are no answer.
+"""Errors of every wire as evidence: HTTP answers, errors inside a 200 stream, bodies that are no answer.
 
 The error stands under `error` (an object, a string, a number; xAI puts `code` beside a string; Gemini wraps
 it in an array), at top level (Mistral, Cerebras, older vLLM), as `detail` (FastAPI), or not at all.
@@ -11,7 +11,6 @@ from pydantic_core import from_json, to_json
 
 from greenroom.messages.failures import ErrorEvidence, EvidenceKind, NamedLimit
 from greenroom.messages.frozen import freeze_wire
-from greenroom.providers.openai_chat.allowance import CALLS_MAX, Allowance
 from greenroom.providers.response_headers import (
     allowed,
     is_retryable,
@@ -19,6 +18,7 @@ from greenroom.providers.response_headers import (
     rate_limits,
     retry_after_s,
 )
+from greenroom.providers.wire.allowance import CALLS_MAX, Allowance
 
 _BODY_BYTES = 4096
 _MESSAGES = ("message", "detail", "error_msg", "error_message", "status_msg", "msg", "title")
@@ -81,29 +81,6 @@ def wrong_body(headers: dict[str, str], body: bytes, status: int = 200) -> Error
     )
 
 
-def error_in_chunk(chunk: dict[str, Any], event: str) -> ErrorEvidence | None:
-    """The error that this event of a 200 stream carries, or None."""
-    choices = chunk.get("choices")
-    for place in (chunk, chunk.get("x_groq"), *(choices if isinstance(choices, list) else ())):
-        if isinstance(place, dict) and place.get("error"):
-            return in_stream(place)
-    is_error = event == "error" or (event == "message" and not choices and _is_error_alone(chunk))
-    return in_stream(chunk) if is_error else None
-
-
-def _is_error_alone(chunk: dict[str, Any]) -> bool:
-    """An error that stands at the top of an event without anything of an answer beside it."""
-    base = chunk.get("base_resp")
-    if isinstance(base, dict) and base.get("status_code"):
-        return True  # MiniMax: 0 means success
-    if "choices" in chunk or chunk.get("usage"):
-        return False
-    if chunk.get("object") == "error" or chunk.get("type") == "error" or chunk.get("errors"):
-        return True
-    told = any(chunk.get(name) for name in ("detail", "message", "error_msg", "error_message"))
-    return told and chunk.get("object") is None
-
-
 def tells_error(given: Any) -> bool:
     """JSON in which a server tells an error, not some other server's JSON."""
     return bool(error_fields(given).get("message")) or (isinstance(given, dict) and "error" in given)
@@ -117,11 +94,6 @@ def in_stream(given: Any) -> ErrorEvidence:
     return ErrorEvidence(
         kind=kind, message=message, body=body, limits=_named_limits(message), phase="body", **fields
     )
-
-
-def error_of_finish(finish: str) -> ErrorEvidence:
-    message = f"the provider ended the answer with finish reason {finish!r}"
-    return ErrorEvidence(kind="in_stream", message=message, code=finish, phase="body")
 
 
 def too_much(allowance: Allowance) -> ErrorEvidence:
