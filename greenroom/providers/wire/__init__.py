@@ -1,0 +1,1 @@
+"""What the wires share: framing to deltas, evidence of errors, counts, short cuts. A new wire starts here."""

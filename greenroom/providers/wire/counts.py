@@ -1,0 +1,35 @@
+"""Token counts as providers write them: read with care, newest first, never added up."""
+
+from typing import Any
+
+_MAX_COUNT = 10**15
+_MAX_NAMES = 256
+
+
+def replace_counts(usage: dict[str, Any], newer: dict[str, Any]) -> None:
+    """The newest value of each name that is not null, details too: chunks repeat counts, none adds to it."""
+    for name, value in newer.items():
+        known = usage.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            replace_counts(known, value)
+        elif value is not None and (name in usage or len(usage) < _MAX_NAMES):
+            usage[name] = dict(value) if isinstance(value, dict) else value
+
+
+def whole_number(value: Any) -> int | None:
+    """A number that is not negative, also as 3.0 or "3"; None for anything else."""
+    is_number = (
+        type(value) is int
+        or (type(value) is float and value.is_integer())
+        or (type(value) is str and value.isascii() and value.isdigit() and len(value) < 20)
+    )
+    number = int(value) if is_number else -1
+    return number if 0 <= number < _MAX_COUNT else None
+
+
+def count_in(raw: dict[str, Any], *names: str) -> int | None:
+    """The first of these that is a count."""
+    for name in names:
+        if name in raw and (count := whole_number(raw[name])) is not None:
+            return count
+    return None
