@@ -96,6 +96,22 @@ _BUILT_IN = (
         unsupported=frozenset({"n", "tool_choice"}),
     ),
     Profile(
+        # Ollama's own wire; the profile above is its OpenAI-compatible one.
+        name="ollama-native", kind="ollama", base_url="http://127.0.0.1:11434", hosts=("ollama.com",),
+        key_env=("OLLAMA_API_KEY",), base_url_env=("OLLAMA_NATIVE_BASE_URL",), local=True,
+    ),
+    Profile(
+        name="cohere", kind="cohere-chat", base_url="https://api.cohere.com",
+        hosts=("api.cohere.com", "api.cohere.ai"), key_env=("COHERE_API_KEY", "CO_API_KEY"),
+        base_url_env=("COHERE_BASE_URL", "CO_API_URL"), completions=False,
+    ),
+    Profile(
+        # The account stands in the base URL.
+        name="cloudflare", kind="cloudflare-ai", hosts=("api.cloudflare.com", "gateway.ai.cloudflare.com"),
+        key_env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"), base_url_env=("CLOUDFLARE_AI_BASE_URL",),
+        completions=False,
+    ),
+    Profile(
         name="vllm", base_url="http://127.0.0.1:8000/v1", key_env=("VLLM_API_KEY",),
         base_url_env=("VLLM_BASE_URL",),
         local=True, think_tags=True, prefix="continue_final", always_finishes=True,

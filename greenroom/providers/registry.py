@@ -32,6 +32,30 @@ def _openai_completions() -> Codec:
     return OpenAICompletionsCodec()
 
 
+def _ollama() -> Codec:
+    from greenroom.providers.ollama import OllamaCodec
+
+    return OllamaCodec()
+
+
+def _ollama_generate() -> Codec:
+    from greenroom.providers.ollama import OllamaGenerateCodec
+
+    return OllamaGenerateCodec()
+
+
+def _cohere_chat() -> Codec:
+    from greenroom.providers.cohere import CohereChatCodec
+
+    return CohereChatCodec()
+
+
+def _cloudflare_ai() -> Codec:
+    from greenroom.providers.cloudflare import CloudflareAICodec
+
+    return CloudflareAICodec()
+
+
 def _simulated_chat() -> "SimulatedWire":
     from greenroom.providers.simulator.wires import ChatWire
 
@@ -44,13 +68,45 @@ def _simulated_completions() -> "SimulatedWire":
     return CompletionsWire()
 
 
+def _simulated_ollama() -> "SimulatedWire":
+    from greenroom.providers.ollama.simulated import OllamaWire
+
+    return OllamaWire()
+
+
+def _simulated_ollama_generate() -> "SimulatedWire":
+    from greenroom.providers.ollama.simulated import OllamaGenerateWire
+
+    return OllamaGenerateWire()
+
+
+def _simulated_cohere_chat() -> "SimulatedWire":
+    from greenroom.providers.cohere.simulated import CohereWire
+
+    return CohereWire()
+
+
+def _simulated_cloudflare_ai() -> "SimulatedWire":
+    from greenroom.providers.cloudflare.simulated import CloudflareWire
+
+    return CloudflareWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
+    "ollama": _ollama,
+    "ollama-generate": _ollama_generate,
+    "cohere-chat": _cohere_chat,
+    "cloudflare-ai": _cloudflare_ai,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
     "openai-completions": _simulated_completions,
+    "ollama": _simulated_ollama,
+    "ollama-generate": _simulated_ollama_generate,
+    "cohere-chat": _simulated_cohere_chat,
+    "cloudflare-ai": _simulated_cloudflare_ai,
 }
 
 

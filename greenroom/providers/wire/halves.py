@@ -5,7 +5,7 @@ is held back for the next piece of the same text; what no other half follows bec
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic_core import from_json
@@ -15,12 +15,18 @@ from greenroom.messages.frozen import freeze_wire, thaw
 _TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
 
 
+Pieces = Callable[[Any], Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]]
+"""Of an event: (which text, the object that holds a piece of it, under which name). A text is (choice, name)."""
+
+
 class JsonReader:
     """One owner. Holds at most one half of a character for each text of each choice."""
 
-    __slots__ = ("_halves",)
+    __slots__ = ("_halves", "_pieces")
 
-    def __init__(self) -> None:
+    def __init__(self, pieces: Pieces | None = None) -> None:
+        """`pieces`: where this wire's events have their texts; None: as the chat wire."""
+        self._pieces = pieces or _pieces
         self._halves: dict[tuple[Any, ...], tuple[str, dict[str, Any]]] = {}
         """By text: the half, and the delta that would bring it alone."""
 
@@ -49,7 +55,7 @@ class JsonReader:
         return left
 
     def _join(self, chunk: Any) -> None:
-        for key, holder, name in _pieces(chunk):
+        for key, holder, name in self._pieces(chunk):
             half, _ = self._halves.pop(key, ("", None))
             piece = half + holder[name]
             if "\ud800" <= piece[-1:] <= "\udbff" and piece:
