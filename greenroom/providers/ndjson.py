@@ -77,9 +77,9 @@ class NdjsonDecoder:
         """The hot path: a line costs one tuple."""
         events: list[SseEvent] = []
         limit, new = self._limit, tuple.__new__
+        if has_cr:
+            lines = [line.removesuffix(b"\r") for line in lines]
         for line in lines:
-            if has_cr:
-                line = line.removesuffix(b"\r")
             if len(line) > limit:
                 self._fail(events)
             if line and not line.isspace():

@@ -107,7 +107,7 @@ _BUILT_IN = (
     ),
     Profile(
         # The account stands in the base URL.
-        name="cloudflare", kind="cloudflare-ai", hosts=("api.cloudflare.com", "gateway.ai.cloudflare.com"),
+        name="cloudflare", kind="cloudflare-ai", hosts=("api.cloudflare.com",),
         key_env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"), base_url_env=("CLOUDFLARE_AI_BASE_URL",),
         completions=False,
     ),

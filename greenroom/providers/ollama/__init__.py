@@ -29,7 +29,7 @@ class OllamaCodec:
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return chat_request(call, profile_for(call.target.profile, call.target.base_url), resume)
 
-    def start(self, call: Call, resume: RetryState | None = None) -> OllamaDecoder:
+    def start(self, call: Call, resume: RetryState | None = None) -> OllamaDecoder:  # noqa: ARG002
         return OllamaDecoder(call, profile_for(call.target.profile, call.target.base_url), self.kind)
 
 
@@ -44,5 +44,5 @@ class OllamaGenerateCodec:
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return generate_request(call, profile_for(call.target.profile, call.target.base_url), resume)
 
-    def start(self, call: Call, resume: RetryState | None = None) -> OllamaDecoder:
+    def start(self, call: Call, resume: RetryState | None = None) -> OllamaDecoder:  # noqa: ARG002
         return OllamaDecoder(call, profile_for(call.target.profile, call.target.base_url), self.kind)

@@ -85,7 +85,8 @@ class Lines:
 
     def take_lone(self, data: bytes) -> bool:
         """Reads all that a read brought, if it is one line that the short cut knows. False: it is not."""
-        if data[-1:] != b"\n" or len(data) > self._limit or data.find(b"\n") != len(data) - 1:
+        # Nothing that the short cut takes holds a line end, so no other line is inside.
+        if data[-1:] != b"\n" or len(data) - 1 > self._limit:
             return False
         piece = self._running.piece(data[:-1])
         if piece is None or self.failure is not None:
@@ -131,7 +132,7 @@ class Lines:
         if self._raw:
             self._writer.raw(event, freeze_wire({"data": data}))
 
-    def knows(self, event: str) -> bool:
+    def knows(self, event: str) -> bool:  # noqa: ARG002  (the protocol's)
         """Every line must hold a JSON object."""
         return True
 
@@ -164,9 +165,7 @@ class Lines:
 
     def answer(self) -> Answer:
         ends = (ChoiceEnd(reason=self._reason(), raw=self._finish),) if self._done else ()
-        return Answer(
-            model=self.model, ends=ends, usage=self._counted(), metadata=freeze_wire(self._facts)
-        )
+        return Answer(model=self.model, ends=ends, usage=self._counted(), metadata=freeze_wire(self._facts))
 
     def _reason(self) -> FinishReason:
         """A stop after tool calls asks for their results, whatever the server calls it."""
@@ -262,9 +261,9 @@ class Lines:
 
     def _take_context(self, context: Any) -> None:
         """Numbers that a later `/api/generate` may be given, to go on with this conversation."""
-        if isinstance(context, list) and 0 < len(context) <= _CONTEXT_MAX:
-            if all(type(number) is int for number in context):
-                self._facts["context"] = context
+        is_short = isinstance(context, list) and 0 < len(context) <= _CONTEXT_MAX
+        if is_short and all(type(number) is int for number in context):
+            self._facts["context"] = context
 
     def _learn(self, data: bytes, line: dict[str, Any]) -> None:
         """Later lines like this one need no parsing, if it held one piece of a running block alone."""

@@ -4,6 +4,7 @@ Refusals have no place on this wire and are left out; so are tool calls in what 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,8 +17,7 @@ from greenroom.providers.simulator.faults import Place, before_place
 from greenroom.providers.simulator.openai_chat import faulty
 from greenroom.providers.simulator.openai_errors import Refused, json_bytes, json_reply, scripted_reply
 from greenroom.providers.simulator.openai_request import ChatCall
-from greenroom.providers.simulator.openai_whole import facts_of, logprobs_of
-from greenroom.providers.simulator.openai_whole import Stamp
+from greenroom.providers.simulator.openai_whole import Stamp, facts_of, logprobs_of
 from greenroom.providers.simulator.pieces import joined, pieces_of
 from greenroom.providers.simulator.reply import HttpRequest, Reply, Step
 from greenroom.providers.simulator.script import Script, ScriptToolCall
@@ -54,7 +54,7 @@ class OllamaWire:
         script, number = desk.choose(served, call)
         return reply_of(call, script, Stamp(str(number), desk.created_s), self.operation)
 
-    def refusal(self, refused: Refused, dialect: Dialect) -> Reply:
+    def refusal(self, refused: Refused, dialect: Dialect) -> Reply:  # noqa: ARG002  (its own)
         return json_reply(refused.status, {"error": refused.error["message"]})
 
 
@@ -68,7 +68,7 @@ class OllamaGenerateWire(OllamaWire):
 def reply_of(call: ChatCall, script: Script, stamp: Stamp, operation: Literal["chat", "generate"]) -> Reply:
     """The answer to this call as the script wants it, faults included."""
     writer = LineWriter(call, script, stamp, operation)
-    whole = Place(0, False, lambda text: writer.whole(text), lambda _kind: b"\n")
+    whole = Place(0, False, writer.whole, lambda _kind: b"\n")
     if script.answer is not None:
         return faulty(scripted_reply(script.answer, DIALECT, stamp.created_s), script, DIALECT, whole)
     if not call.stream or script.ignore_stream:
@@ -174,7 +174,12 @@ class LineWriter:
         """Ollama says `stop` after tool calls too."""
         script, facts = self._script, self._facts
         reason = {"done_reason": script.finish_reason or "stop"} if script.send_finish else {}
-        told: dict[str, Any] = {"done": True, **reason, "total_duration": _SECOND_NS, "load_duration": 1_000_000}
+        told: dict[str, Any] = {
+            "done": True,
+            **reason,
+            "total_duration": _SECOND_NS,
+            "load_duration": 1_000_000,
+        }
         if script.usage != "absent":
             told |= {"prompt_eval_count": facts["prompt"], "prompt_eval_duration": _SECOND_NS // 10}
             told |= {"eval_count": facts["completion"], "eval_duration": _SECOND_NS // 2}
@@ -184,9 +189,7 @@ class LineWriter:
 def _call(place: int, call: ScriptToolCall) -> dict[str, Any]:
     """Arguments are an object; what is none goes out as the text that it is."""
     arguments: Any = call.arguments_text
-    try:
+    with suppress(ValueError):
         arguments = from_json(arguments)
-    except ValueError:
-        pass
     function = {"index": place, "name": call.name, "arguments": arguments}
     return {"function": function} if call.id is None else {"id": call.id, "function": function}

@@ -18,7 +18,9 @@ def read_call(data: bytes, operation: str) -> tuple[FrozenMap, ChatCall]:
     body = _object(data)
     for name, wanted in _TYPES.items():
         value = body.get(name)
-        if value is not None and not (isinstance(value, wanted) and (type(value) is not bool or wanted is not int)):
+        if value is not None and not (
+            isinstance(value, wanted) and (type(value) is not bool or wanted is not int)
+        ):
             raise Refused(400, f"json: cannot unmarshal {type(value).__name__} into Go struct field .{name}")
     if not body.get("model"):
         raise Refused(400, "model is required")
@@ -56,7 +58,9 @@ def _messages(body: FrozenMap) -> list[tuple[str, str]]:
             raise Refused(400, f"invalid message role: {role!r}; it is one of {', '.join(_ROLES)}")
         content = message.get("content") or ""
         if not isinstance(content, str):
-            raise Refused(400, "json: cannot unmarshal array into Go struct field .messages.content of type string")
+            raise Refused(
+                400, "json: cannot unmarshal array into Go struct field .messages.content of type string"
+            )
         _check_calls(message.get("tool_calls"))
         told.append((role, content))
     return told

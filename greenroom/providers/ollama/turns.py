@@ -1,4 +1,4 @@
-"""Messages as the turns of Ollama's chat: one text each, images beside it, tool calls with objects as arguments."""
+"""Messages as the turns of Ollama's chat: a text, images beside it, calls with objects as arguments."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -115,7 +115,9 @@ def _parts(request: ChatRequest) -> Iterator[tuple[str, Part]]:
 
 def _thinking(message: Message) -> dict[str, Any]:
     told = [
-        part.text for part in message.content if isinstance(part, ReasoningPart) and not is_foreign(part, WIRE)
+        part.text
+        for part in message.content
+        if isinstance(part, ReasoningPart) and not is_foreign(part, WIRE)
     ]
     return {"thinking": "".join(told)} if any(told) else {}
 

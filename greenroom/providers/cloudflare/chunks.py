@@ -1,0 +1,98 @@
+"""The events of a streamed answer of Workers AI, read as chunks of the chat wire.
+
+    {"response": "piece", "tool_calls": [fragments as in chat], "p": padding}
+    {"response": "", "usage": {...}}
+    [DONE]
+
+No event says why the answer ended: `[DONE]` is the end. A piece that reads as a number or a truth value in JSON is
+sent as one. Models that Cloudflare added later answer in the chat wire's own chunks, which are read as they are.
+An answer that is not streamed stands in {"result": {...}, "success": true, "errors": []}.
+Source: https://developers.cloudflare.com/workers-ai/ (text generation, function calling), and recordings.
+"""
+
+from typing import Any
+
+from pydantic_core import to_json
+from typing_extensions import override
+
+from greenroom.messages.answer import Answer, ChoiceEnd
+from greenroom.providers.cloudflare.padded import PaddedEnvelope
+from greenroom.providers.openai_chat.chunks import Chunks
+
+_OWN = frozenset({"response", "tool_calls", "p", "usage", "reasoning", "reasoning_content"})
+_PLAIN = frozenset({"response", "tool_calls", "p"})
+_BESIDE = ("reasoning", "reasoning_content", "tool_calls")
+
+
+class ResponseChunks(Chunks):
+    """One owner. Reads events with `response`; everything around them as the chat wire's reader does."""
+
+    __slots__ = ()
+
+    def __init__(self, *given: Any) -> None:
+        """As Chunks."""
+        super().__init__(*given)
+        self._envelope = PaddedEnvelope()
+
+    @override
+    def _take_plain(self, chunk: dict[str, Any]) -> bool:
+        text = chunk.get("response")
+        if type(text) is not str or self._raw or not chunk.keys() <= _PLAIN or chunk.get("tool_calls"):
+            return super()._take_plain(chunk)
+        choice = self._choices.get(0)
+        if choice is None or choice.kind != "text" or not choice.is_plain:
+            return False
+        if text:
+            self._writer.text(0, choice.block, text)
+        return True
+
+    @override
+    def take_chunk(self, chunk: dict[str, Any], event: str = "message") -> None:
+        super().take_chunk(_as_chunk(chunk), event)
+
+    @override
+    def take_whole(self, answer: dict[str, Any]) -> bool:
+        result = answer.get("result", answer)
+        if answer.get("success") is False or not isinstance(result, dict):
+            return False
+        if not any(name in result for name in ("response", "tool_calls", "choices")):
+            return False
+        return super().take_whole(_as_chunk(result))
+
+    @override
+    def answer(self) -> Answer:
+        """Nobody says that tools are asked for: the calls do."""
+        told = super().answer()
+        choice = self._choices.get(0)
+        if told.ends or self.failure is not None or choice is None or choice.kind != "tool_call":
+            return told
+        return told.model_copy(update={"ends": (ChoiceEnd(reason="tool_calls"),)})
+
+    @override
+    def _learn(self, data: bytes, chunk: dict[str, Any]) -> None:
+        if "response" not in chunk:
+            super()._learn(data, chunk)
+            return
+        choice = self._choices.get(0)
+        if choice is None or choice.kind != "text" or not choice.is_plain or not chunk.keys() <= _PLAIN:
+            return
+        if not chunk.get("tool_calls") and self._envelope.learn(data, chunk, ("response",)):
+            self._running, self._write, self._envelope.block = choice, self._writer.text, choice.block
+
+
+def _as_chunk(given: dict[str, Any]) -> dict[str, Any]:
+    """The same in the form of the chat wire; what is in it already, or tells an error, as it came."""
+    if "choices" in given or not any(name in given for name in ("response", "tool_calls")):
+        return given
+    delta: dict[str, Any] = {"content": _text(given.get("response"))}
+    delta.update({name: given[name] for name in _BESIDE if given.get(name)})
+    beside = {name: value for name, value in given.items() if name not in _OWN}
+    chunk = {**beside, "choices": [{"index": 0, "delta": delta}]}
+    return chunk | {"usage": given["usage"]} if given.get("usage") else chunk
+
+
+def _text(piece: Any) -> str:
+    """A piece that is no string was one that reads as JSON: a number, a truth value, a whole object."""
+    if piece is None or isinstance(piece, str):
+        return piece or ""
+    return to_json(piece, inf_nan_mode="constants").decode()
