@@ -109,7 +109,7 @@ _BUILT_IN = (
         # The account stands in the base URL.
         name="cloudflare", kind="cloudflare-ai", hosts=("api.cloudflare.com",),
         key_env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"), base_url_env=("CLOUDFLARE_AI_BASE_URL",),
-        completions=False,
+        think_tags=True, completions=False,
     ),
     Profile(
         name="vllm", base_url="http://127.0.0.1:8000/v1", key_env=("VLLM_API_KEY",),

@@ -27,12 +27,19 @@ _BESIDE = ("reasoning", "reasoning_content", "tool_calls")
 class ResponseChunks(Chunks):
     """One owner. Reads events with `response`; everything around them as the chat wire's reader does."""
 
-    __slots__ = ()
+    __slots__ = ("_has_responded",)
 
     def __init__(self, *given: Any) -> None:
         """As Chunks."""
         super().__init__(*given)
         self._envelope = PaddedEnvelope()
+        self._has_responded = False
+
+    @property
+    @override
+    def is_empty(self) -> bool:
+        """Nothing came that could be an answer; an answer without a word is one."""
+        return super().is_empty and not self._has_responded
 
     @override
     def _take_plain(self, chunk: dict[str, Any]) -> bool:
@@ -48,6 +55,7 @@ class ResponseChunks(Chunks):
 
     @override
     def take_chunk(self, chunk: dict[str, Any], event: str = "message") -> None:
+        self._has_responded = self._has_responded or "response" in chunk
         super().take_chunk(_as_chunk(chunk), event)
 
     @override
@@ -57,6 +65,7 @@ class ResponseChunks(Chunks):
             return False
         if not any(name in result for name in ("response", "tool_calls", "choices")):
             return False
+        self._has_responded = "response" in result
         return super().take_whole(_as_chunk(result))
 
     @override
