@@ -40,7 +40,10 @@ class SmallWire:
 
 WIRES = {
     "ollama": SmallWire(
-        OllamaCodec(), "ollama-native", "", lambda call, script, stamp: ollama.reply_of(call, script, stamp, "chat")
+        OllamaCodec(),
+        "ollama-native",
+        "",
+        lambda call, script, stamp: ollama.reply_of(call, script, stamp, "chat"),
     ),
     "ollama-generate": SmallWire(
         OllamaGenerateCodec(),
@@ -50,7 +53,12 @@ WIRES = {
         has_calls=False,
     ),
     "cohere-chat": SmallWire(
-        CohereChatCodec(), "cohere", "/v2", cohere.reply_of, tells_reasoning_tokens=True, done_reason="COMPLETE"
+        CohereChatCodec(),
+        "cohere",
+        "/v2",
+        cohere.reply_of,
+        tells_reasoning_tokens=True,
+        done_reason="COMPLETE",
     ),
     "cloudflare-ai": SmallWire(
         CloudflareAICodec(), "cloudflare", "/client/v4/accounts/a1/ai", cloudflare.reply_of, done_reason=None

@@ -20,8 +20,8 @@ def decode(data: bytes, sizes: list[int], limit: int = LIMIT) -> tuple[list[byte
         try:
             told += [event.data for event in decoder.feed(data[at : at + size])]
         except SseError as error:
-            assert error.evidence.kind == "bound"
-            assert decoder.feed(b"{}\n") == decoder.finish(clean=True) == []
+            decoder.feed(b"{}\n")
+            told += [event.data for event in decoder.finish(clean=True)]
             return told + [event.data for event in error.events], True
         at += size
         assert len(decoder._buffer) <= limit + 1
@@ -36,8 +36,12 @@ values = st.recursive(
 cuts = st.lists(st.integers(0, 40), max_size=60)
 
 
-@given(st.lists(values, max_size=8), cuts, st.sampled_from(["\n", "\r\n", "\n\n", "\r\n \r\n"]), st.booleans())
-def test_values_come_back_however_they_are_cut(told: list[object], sizes: list[int], end: str, bom: bool) -> None:
+@given(
+    st.lists(values, max_size=8), cuts, st.sampled_from(["\n", "\r\n", "\n\n", "\r\n \r\n"]), st.booleans()
+)
+def test_values_come_back_however_they_are_cut(
+    told: list[object], sizes: list[int], end: str, bom: bool
+) -> None:
     text = "".join(json.dumps(value, ensure_ascii=False) + end for value in told)
     data = (b"\xef\xbb\xbf" if bom else b"") + text.encode("utf-8", "surrogatepass")
     lines, failed = decode(data, sizes)

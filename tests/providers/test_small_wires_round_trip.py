@@ -1,4 +1,4 @@
-"""Law: what a script says on a wire is what greenroom's decoder of that wire reads, streamed or not, cut anywhere."""
+"""Law: what a script says on a wire is what greenroom's decoder of it reads, streamed or not, cut anywhere."""
 
 import json
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_wires import WIRES
 
 from greenroom.providers.simulator import Script
 from greenroom.providers.simulator.openai_request import ChatCall
 from greenroom.providers.simulator.openai_whole import Stamp
 
 from codec_run import Outcome
-from small_wires import WIRES
 
 STAMP = Stamp("sim-1", 1_700_000_000)
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<"), max_size=60)
@@ -58,7 +58,9 @@ def said(wire: str, script: Script, *, stream: bool, sizes: list[int]) -> Outcom
 @pytest.mark.parametrize("wire", WIRES)
 @settings(deadline=None, max_examples=60)
 @given(SCRIPTS, st.lists(st.integers(1, 90), max_size=40))
-def test_what_is_said_is_what_is_read(wire: str, stream: bool, fields: dict[str, Any], sizes: list[int]) -> None:
+def test_what_is_said_is_what_is_read(
+    wire: str, stream: bool, fields: dict[str, Any], sizes: list[int]
+) -> None:
     served, script = WIRES[wire], Script(**fields)
     outcome = said(wire, script, stream=stream, sizes=sizes)
     choice, usage = outcome.choice, outcome.usage

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from recorded_small_wires import STREAMS, allowed, differences, kind_of
 from replay_server import ReplayServer
+from small_wires import WIRES
 
 from greenroom import (
     ActorSystem,
@@ -17,8 +19,6 @@ from greenroom import (
 from greenroom.providers.simulator import Script, Simulator
 
 from recorded_chats import CORPUS, Found, expected, random_sizes, stream_bytes
-from recorded_small_wires import STREAMS, allowed, differences, kind_of
-from small_wires import WIRES
 from tests_system import LIMIT_S, text_of
 
 ONCE = StreamingOptions(max_reconnect_attempts=0)
@@ -31,7 +31,9 @@ each_wire = pytest.mark.parametrize("wire", WIRES)
 
 
 def system_of(simulator: Simulator, wire: str, options: StreamingOptions = ONCE) -> ActorSystem:
-    provider = ProviderConfig(kind=wire, profile=WIRES[wire].profile, base_url=simulator.url + WIRES[wire].path)
+    provider = ProviderConfig(
+        kind=wire, profile=WIRES[wire].profile, base_url=simulator.url + WIRES[wire].path
+    )
     return ActorSystem.start(SystemConfig(providers={"p": provider}, options=options, drain_s=0))
 
 
@@ -79,7 +81,10 @@ def test_answer_of_the_simulator_is_a_completion(wire: str, stream: bool) -> Non
     )  # fmt: skip
     with Simulator(script, api_key="k" * 20) as simulator:
         provider = ProviderConfig(
-            kind=wire, profile=WIRES[wire].profile, base_url=simulator.url + WIRES[wire].path, api_key="k" * 20
+            kind=wire,
+            profile=WIRES[wire].profile,
+            base_url=simulator.url + WIRES[wire].path,
+            api_key="k" * 20,
         )
         with ActorSystem.start(SystemConfig(providers={"p": provider}, options=ONCE, drain_s=0)) as system:
             request = ChatRequest(model="p/@cf/meta/llama-3", messages="hi", stream=stream)
@@ -146,12 +151,20 @@ def test_every_fault_is_a_typed_failure_with_what_came_before(wire: str) -> None
 @each_wire
 def test_faults_that_an_answer_survives(wire: str) -> None:
     survived: list[dict[str, Any]] = [
-        {"drip": {"size_bytes": 3, "every_s": 0.0001}}, {"late_text": "late"}, {"send_role": False},
-        {"usage": "absent"}, {"refusal": "no"}, {"stall": {"after_deltas": 2, "for_s": 0.1, "ping": "blank",
-         "ping_every_s": 0.02}}, {"http": {"encoding": "gzip"}}, {"http": {"framing": "close"}},
-        {"ignore_stream": True}, {"chunk_size": 1}, {"rate_limit": {"limit_requests": 3}}, {"close_connection": True},
+        {"drip": {"size_bytes": 3, "every_s": 0.0001}},
+        {"late_text": "late"},
+        {"send_role": False},
+        {"usage": "absent"},
+        {"refusal": "no"},
+        {"stall": {"after_deltas": 2, "for_s": 0.1, "ping": "blank", "ping_every_s": 0.02}},
+        {"http": {"encoding": "gzip"}},
+        {"http": {"framing": "close"}},
+        {"ignore_stream": True},
+        {"chunk_size": 1},
+        {"rate_limit": {"limit_requests": 3}},
+        {"close_connection": True},
         {"garbage": {"place": "character", "after_deltas": 9}},
-    ]  # fmt: skip
+    ]
     with Simulator() as simulator, system_of(simulator, wire) as system:
         for fields in survived:
             simulator.enqueue(Script(text=WORDS, **fields))
@@ -167,7 +180,10 @@ def test_faults_that_an_answer_survives(wire: str) -> None:
      (500, "transient"), (503, "overloaded")],
 )  # fmt: skip
 def test_http_errors_are_in_the_wires_words(wire: str, status: int, error_class: str) -> None:
-    with Simulator(Script.failing(status, "the reason why")) as simulator, system_of(simulator, wire) as system:
+    with (
+        Simulator(Script.failing(status, "the reason why")) as simulator,
+        system_of(simulator, wire) as system,
+    ):
         with pytest.raises(StreamError) as caught:
             system.stream(ChatRequest(model="p/m", messages="hi")).result(timeout=LIMIT_S)
     failure = caught.value.failure

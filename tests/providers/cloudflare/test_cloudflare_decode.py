@@ -7,11 +7,11 @@ import pytest
 from cloudflare_wire import DONE, RUN, USED, ask, piece, run, sse
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded_small_wires import check_every_cut, check_recording, streams_of
 
 from greenroom.messages.commands import WireHead
 
 from recorded_chats import random_sizes, stream_bytes
-from recorded_small_wires import check_every_cut, check_recording, streams_of
 from shared_files import CORPUS
 
 NAMES = streams_of("cloudflare-ai")
@@ -39,7 +39,16 @@ def test_piece_that_came_as_a_truth_value_is_text_and_calls_are_asked_for() -> N
 
 @pytest.mark.parametrize(
     ("given", "text"),
-    [("x", "x"), (True, "true"), (None, ""), (12, "12"), (1.5, "1.5"), ({"a": 1}, '{"a":1}'), ([1], "[1]"), (0, "0")],
+    [
+        ("x", "x"),
+        (True, "true"),
+        (None, ""),
+        (12, "12"),
+        (1.5, "1.5"),
+        ({"a": 1}, '{"a":1}'),
+        ([1], "[1]"),
+        (0, "0"),
+    ],
 )
 def test_piece_is_text_whatever_its_type(given: Any, text: str) -> None:
     outcome = run(sse(piece(given), USED) + DONE)
@@ -83,18 +92,34 @@ def test_error_inside_a_200_is_evidence(told: dict[str, Any]) -> None:
 
 
 def test_http_error_is_evidence() -> None:
-    body = {"success": False, "result": None, "messages": [], "errors": [{"code": 10000, "message": "Auth error"}]}
+    body = {
+        "success": False,
+        "result": None,
+        "messages": [],
+        "errors": [{"code": 10000, "message": "Auth error"}],
+    }
     failure = run(json.dumps(body).encode(), status=401).failure
     assert failure is not None
-    assert (failure.kind, failure.status, failure.code, failure.message) == ("http", 401, "10000", "Auth error")
+    assert (failure.kind, failure.status, failure.code, failure.message) == (
+        "http",
+        401,
+        "10000",
+        "Auth error",
+    )
 
 
 def test_models_that_answer_in_the_chat_wires_chunks_are_read_so() -> None:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         return {"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
-    streamed = run(sse(chunk({"reasoning_content": "so"}), chunk({"content": "Hi"}), chunk({}, "stop")) + DONE)
-    assert (streamed.choice.reasoning, streamed.choice.text, streamed.choice.finish_reason) == ("so", "Hi", "stop")
+    streamed = run(
+        sse(chunk({"reasoning_content": "so"}), chunk({"content": "Hi"}), chunk({}, "stop")) + DONE
+    )
+    assert (streamed.choice.reasoning, streamed.choice.text, streamed.choice.finish_reason) == (
+        "so",
+        "Hi",
+        "stop",
+    )
     message = {"role": "assistant", "content": "Hi", "reasoning_content": "so"}
     whole = {"result": {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]},
              "success": True}  # fmt: skip
@@ -103,10 +128,15 @@ def test_models_that_answer_in_the_chat_wires_chunks_are_read_so() -> None:
 
 def test_answer_that_is_not_streamed_has_whole_calls() -> None:
     call = {"name": "add", "arguments": {"a": 1}}
-    whole = {"result": {"response": None, "tool_calls": [call, call], "usage": USED["usage"]}, "success": True}
+    whole = {
+        "result": {"response": None, "tool_calls": [call, call], "usage": USED["usage"]},
+        "success": True,
+    }
     outcome = run(json.dumps(whole, indent=1).encode(), [9] * 20, request=ask(stream=False))
     assert outcome.answer is not None
-    assert [(c.name, c.arguments, c.complete) for c in outcome.choice.tool_calls] == [("add", '{"a":1}', True)] * 2
+    assert [(c.name, c.arguments, c.complete) for c in outcome.choice.tool_calls] == [
+        ("add", '{"a":1}', True)
+    ] * 2
     assert (outcome.choice.finish_reason, outcome.usage.total_tokens) == ("tool_calls", 12)
 
 
@@ -118,7 +148,10 @@ def test_tags_at_the_start_are_reasoning_for_its_profile() -> None:
 
 def test_short_cut_reads_padded_pieces_and_leaves_others_alone() -> None:
     told = [piece(f'w{n}"\\é\n', "abcdefghij"[: n % 7]) for n in range(12)]
-    told += [piece("plain", None), {**piece("x"), "tool_calls": [{"index": 0, "id": "c", "function": {"name": "f"}}]}]
+    told += [
+        piece("plain", None),
+        {**piece("x"), "tool_calls": [{"index": 0, "id": "c", "function": {"name": "f"}}]},
+    ]
     told += [piece("y", "a-b"), piece("z")]
     data = sse(*told, USED) + DONE
     whole = run(data)
@@ -139,11 +172,25 @@ values = st.recursive(
     max_leaves=6,
 )
 odd = st.fixed_dictionaries(
-    {}, optional={name: values for name in ("response", "tool_calls", "p", "usage", "errors", "error", "success",
-                                            "choices", "result", "reasoning")}
-)  # fmt: skip
+    {},
+    optional=dict.fromkeys(
+        (
+            "response",
+            "tool_calls",
+            "p",
+            "usage",
+            "errors",
+            "error",
+            "success",
+            "choices",
+            "result",
+            "reasoning",
+        ),
+        values,
+    ),
+)
 fed = st.one_of(
-    odd.map(lambda told: sse(told)),
+    odd.map(sse),
     st.tuples(words, st.text("abc1", max_size=9)).map(lambda told: sse(piece(*told))),
     st.sampled_from([sse(USED), DONE, b": ping\n\n", b"data:\n\n", b"event: error\n"]),
     st.binary(max_size=12),

@@ -8,7 +8,14 @@ import pytest
 from cloudflare_wire import RUN, ask
 
 from greenroom.messages.invalid import InvalidInput
-from greenroom.messages.parts import ProviderPart, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart
+from greenroom.messages.parts import (
+    ProviderPart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from greenroom.messages.request import ChatRequest, Message
 
 TOOL = {"name": "add", "description": "adds", "parameters": {"type": "object", "properties": {"a": {}}}}
@@ -105,7 +112,10 @@ def test_model_stands_in_the_path(base_url: str, path: str) -> None:
 
 def test_turns() -> None:
     call = ToolCallPart(id="c1", name="add", arguments='{"a": 1}')
-    foreign = (ReasoningPart(text="s", signature="s", wire="anthropic"), ProviderPart(wire="ollama", item={"a": 1}))
+    foreign = (
+        ReasoningPart(text="s", signature="s", wire="anthropic"),
+        ProviderPart(wire="ollama", item={"a": 1}),
+    )
     request = ask(messages=[
         {"role": "developer", "content": "brief"}, USER,
         Message(role="assistant", content=(*foreign, ReasoningPart(text="hm"), call)),
@@ -124,7 +134,9 @@ def test_turns() -> None:
 
 def test_parts_that_cannot_be_sent() -> None:
     cut = ToolCallPart(id="c", name="f", arguments='{"a', complete=False)
-    request = ask(messages=[{**USER, "name": "bob"}, Message(role="assistant", content=(TextPart(text="x"), cut))])
+    request = ask(
+        messages=[{**USER, "name": "bob"}, Message(role="assistant", content=(TextPart(text="x"), cut))]
+    )
     assert problems(request) == ["messages.0.name", "messages.1.content.1"]
     assert body_of(request)["messages"] == [USER, {"role": "assistant", "content": "x"}]
     nothing = Message(role="user", content=(RefusalPart(refusal="no"),))

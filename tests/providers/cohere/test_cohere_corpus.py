@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from cohere_wire import RUN
+from recorded_small_wires import check_every_cut, check_recording, streams_of
 
 from recorded_chats import random_sizes, stream_bytes
-from recorded_small_wires import check_every_cut, check_recording, streams_of
 from shared_files import CORPUS
 
 NAMES = streams_of("cohere-chat")

@@ -13,7 +13,9 @@ from greenroom.messages.deltas import RawDelta, ReasoningDelta, TextDelta
 
 def call_events(index: int, *pieces: str, name: str = "f") -> list[dict[str, Any]]:
     begun = {"id": f"c{index}", "type": "function", "function": {"name": name, "arguments": ""}}
-    fragments = [event("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}) for piece in pieces]
+    fragments = [
+        event("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}) for piece in pieces
+    ]
     return [event("tool-call-start", index, tool_calls=begun), *fragments, event("tool-call-end", index)]
 
 
@@ -30,7 +32,14 @@ def test_thinking_text_plan_and_calls_are_blocks_in_order() -> None:
     ))  # fmt: skip
     assert outcome.answer is not None
     parts = outcome.choice.parts
-    assert [part.type for part in parts] == ["reasoning", "text", "text", "reasoning", "tool_call", "tool_call"]
+    assert [part.type for part in parts] == [
+        "reasoning",
+        "text",
+        "text",
+        "reasoning",
+        "tool_call",
+        "tool_call",
+    ]
     assert (outcome.choice.text, outcome.choice.reasoning) == ("abc", "soI will add")
     assert [(c.id, c.name, c.arguments) for c in outcome.choice.tool_calls] == [
         ("c0", "f", '{"a": 1}'), ("c1", "f", "{}")
@@ -65,7 +74,11 @@ def test_usage_counts_tokens_with_cached_and_reasoning() -> None:
 def test_end_that_failed_is_a_failure_with_its_usage(reason: str) -> None:
     outcome = run(sse(START, delta("x"), ended(finish_reason=reason, error="it broke"), "[DONE]"))
     assert outcome.failure is not None
-    assert (outcome.failure.kind, outcome.failure.message, outcome.failure.code) == ("in_stream", "it broke", reason)
+    assert (outcome.failure.kind, outcome.failure.message, outcome.failure.code) == (
+        "in_stream",
+        "it broke",
+        reason,
+    )
     assert (outcome.choice.text, outcome.usage.output_tokens, outcome.usage.source) == ("x", 7, "partial")
     assert run(sse(START, ended(finish_reason=reason))).failure is not None
 
@@ -102,11 +115,20 @@ def test_event_names_do_not_matter() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"<html>", b"hello", b"data: [DONE]\n\n", b'{"object":"list"}', b"[1]", sse(START), sse(START, "[DONE]"),
-        sse(START, delta("x"), "[DONE]"), b'event: content-delta\ndata: {"type":\n\n', b"data: 7\n\n",
+        b"",
+        b"<html>",
+        b"hello",
+        b"data: [DONE]\n\n",
+        b'{"object":"list"}',
+        b"[1]",
+        sse(START),
+        sse(START, "[DONE]"),
+        sse(START, delta("x"), "[DONE]"),
+        b'event: content-delta\ndata: {"type":\n\n',
+        b"data: 7\n\n",
         b"data: " + b"[" * 5000 + b"\n\n",
     ],
-)  # fmt: skip
+)
 def test_body_that_is_no_answer_is_a_typed_failure(body: bytes) -> None:
     outcome = run(body, [3] * 200)
     assert outcome.failure is not None
@@ -119,9 +141,23 @@ def test_nothing_counts_after_the_end() -> None:
     assert outcome.choice.text == "x"
 
 
-@pytest.mark.parametrize("message", [None, 7, [], {"content": 7}, {"content": {"text": 7}}, {"content": [None, "x"]},
-                                     {"tool_calls": 7}, {"tool_plan": []}, {"citations": "x"}])  # fmt: skip
-@pytest.mark.parametrize("kind", ["content-delta", "tool-call-start", "tool-plan-delta", "citation-start", 7, None])
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        7,
+        [],
+        {"content": 7},
+        {"content": {"text": 7}},
+        {"content": [None, "x"]},
+        {"tool_calls": 7},
+        {"tool_plan": []},
+        {"citations": "x"},
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", ["content-delta", "tool-call-start", "tool-plan-delta", "citation-start", 7, None]
+)
 def test_wrong_types_say_nothing(kind: Any, message: Any) -> None:
     outcome = run(sse(START, {"type": kind, "index": -3, "delta": {"message": message}}, delta("ok"), END))
     assert outcome.answer is not None
@@ -130,7 +166,10 @@ def test_wrong_types_say_nothing(kind: Any, message: Any) -> None:
 
 @pytest.mark.parametrize("index", [None, -1, 10**9, "x", 2.5])
 def test_odd_indices_keep_the_text(index: Any) -> None:
-    assert run(sse(START, {**delta("a"), "index": index}, {**delta("b"), "index": index}, END)).choice.text == "ab"
+    assert (
+        run(sse(START, {**delta("a"), "index": index}, {**delta("b"), "index": index}, END)).choice.text
+        == "ab"
+    )
 
 
 def test_unknown_events_are_told_raw_where_asked_for() -> None:
@@ -158,14 +197,27 @@ def test_answer_that_is_not_streamed_is_the_same() -> None:
     call = {"id": "c0", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
     content = [{"type": "thinking", "thinking": "so"}, {"type": "text", "text": "Hi"}]
     citations = [{"start": 0, "end": 2}]
-    message = {"role": "assistant", "content": content, "tool_plan": "plan", "tool_calls": [call], "citations": citations}
+    message = {
+        "role": "assistant",
+        "content": content,
+        "tool_plan": "plan",
+        "tool_calls": [call],
+        "citations": citations,
+    }
     whole = {"id": "r-1", "finish_reason": "TOOL_CALL", "message": message, "usage": END["delta"]["usage"]}  # type: ignore[index]
     outcome = run(json.dumps(whole, indent=1).encode(), [11] * 30, request=ask(stream=False))
     assert outcome.answer is not None
-    streamed = run(sse(
-        START, delta("so", 0, "thinking"), delta("Hi", 1), event("tool-plan-delta", tool_plan="plan"),
-        *call_events(0, '{"a": 1}'), event("citation-start", 0, citations=citations[0]), ended(finish_reason="TOOL_CALL"),
-    ))  # fmt: skip
+    streamed = run(
+        sse(
+            START,
+            delta("so", 0, "thinking"),
+            delta("Hi", 1),
+            event("tool-plan-delta", tool_plan="plan"),
+            *call_events(0, '{"a": 1}'),
+            event("citation-start", 0, citations=citations[0]),
+            ended(finish_reason="TOOL_CALL"),
+        )
+    )
     assert outcome.choice == streamed.choice
     assert outcome.usage == streamed.usage
     assert outcome.so_far.metadata == streamed.so_far.metadata
@@ -200,7 +252,7 @@ KINDS = [
     "tool-call-delta", "tool-call-end", "citation-start", "citation-end", "message-end", "error", "novel",
 ]  # fmt: skip
 odd_messages = st.fixed_dictionaries(
-    {}, optional={name: values for name in ("tool_plan", "tool_calls", "citations", "role")}
+    {}, optional=dict.fromkeys(("tool_plan", "tool_calls", "citations", "role"), values)
     | {"content": values | st.fixed_dictionaries({}, optional={"text": values, "thinking": values})},
 )  # fmt: skip
 odd_deltas = values | st.fixed_dictionaries(

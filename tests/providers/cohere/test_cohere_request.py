@@ -9,7 +9,13 @@ from cohere_wire import END, RUN, START, ask, delta, event, run, sse
 
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import (
-    ImagePart, ProviderPart, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart,
+    ImagePart,
+    ProviderPart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
 )  # fmt: skip
 from greenroom.messages.request import ChatRequest, Message
 from greenroom.messages.retry_state import RetryState
@@ -94,7 +100,9 @@ def test_the_table_knows_every_field_of_a_request() -> None:
 )  # fmt: skip
 def test_base_url_may_be_that_of_any_of_its_wires(base_url: str) -> None:
     call = RUN.call(ask())
-    request = RUN.codec.encode(replace(call, target=replace(call.target, base_url=base_url, profile="cohere")))
+    request = RUN.codec.encode(
+        replace(call, target=replace(call.target, base_url=base_url, profile="cohere"))
+    )
     assert (request.method, request.path) == ("POST", "/v2/chat")
     assert dict(request.headers)["authorization"] == "Bearer sk-very-secret"
 
@@ -102,30 +110,52 @@ def test_base_url_may_be_that_of_any_of_its_wires(base_url: str) -> None:
 def test_turns() -> None:
     call = ToolCallPart(id="c1", name="add", arguments='{"a": 1}')
     image = ImagePart(data="aGk=", media_type="image/png", detail="low")
-    request = ask(messages=[
-        {"role": "developer", "content": "brief"},
-        Message(role="user", content=(TextPart(text="see"), image, ImagePart(url="https://x.test/i"))),
-        Message(role="assistant", content=(ReasoningPart(text="hm"), TextPart(text="ok"), RefusalPart(refusal=" no"),
-                                           ReasoningPart(text="plan", metadata={"tool_plan": True}), call)),
-        Message(role="tool", content=(ToolResultPart(tool_call_id="c1", content="2"),)),
-    ])  # fmt: skip
+    request = ask(
+        messages=[
+            {"role": "developer", "content": "brief"},
+            Message(role="user", content=(TextPart(text="see"), image, ImagePart(url="https://x.test/i"))),
+            Message(
+                role="assistant",
+                content=(
+                    ReasoningPart(text="hm"),
+                    TextPart(text="ok"),
+                    RefusalPart(refusal=" no"),
+                    ReasoningPart(text="plan", metadata={"tool_plan": True}),
+                    call,
+                ),
+            ),
+            Message(role="tool", content=(ToolResultPart(tool_call_id="c1", content="2"),)),
+        ]
+    )
     assert problems(request) == []
     assert body_of(request)["messages"] == [
         {"role": "system", "content": "brief"},
-        {"role": "user", "content": [
-            {"type": "text", "text": "see"},
-            {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}},
-            {"type": "image_url", "image_url": {"url": "https://x.test/i"}}]},
-        {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "ok no"}],
-         "tool_plan": "plan",
-         "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "see"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}},
+                {"type": "image_url", "image_url": {"url": "https://x.test/i"}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "ok no"}],
+            "tool_plan": "plan",
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+            ],
+        },
         {"role": "tool", "tool_call_id": "c1", "content": "2"},
-    ]  # fmt: skip
+    ]
 
 
 def test_parts_that_cannot_travel() -> None:
     cut = ToolCallPart(id="c", name="f", arguments='{"a', complete=False)
-    foreign = (ReasoningPart(text="s", signature="s", wire="anthropic"), ProviderPart(wire="ollama", item={"a": 1}))
+    foreign = (
+        ReasoningPart(text="s", signature="s", wire="anthropic"),
+        ProviderPart(wire="ollama", item={"a": 1}),
+    )
     request = ask(messages=[USER, Message(role="assistant", content=(TextPart(text="x"), *foreign, cut))])
     assert problems(request) == ["messages.1.content.3"]
     assert body_of(request)["messages"][1] == {"role": "assistant", "content": "x"}
@@ -136,8 +166,17 @@ def test_parts_that_cannot_travel() -> None:
 
 def test_answer_goes_back_as_cohere_wants_it() -> None:
     call = {"id": "c0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    answer = run(sse(START, delta("so", 0, "thinking"), delta("Hi", 1), event("tool-plan-delta", tool_plan="I "),
-                     event("tool-plan-delta", tool_plan="will"), event("tool-call-start", 0, tool_calls=call), END))  # fmt: skip
+    answer = run(
+        sse(
+            START,
+            delta("so", 0, "thinking"),
+            delta("Hi", 1),
+            event("tool-plan-delta", tool_plan="I "),
+            event("tool-plan-delta", tool_plan="will"),
+            event("tool-call-start", 0, tool_calls=call),
+            END,
+        )
+    )
     turn = body_of(ask(messages=[USER, answer.choice.message]))["messages"][1]
     assert turn == {
         "role": "assistant", "tool_plan": "I will", "tool_calls": [call],

@@ -89,7 +89,9 @@ def test_errors_are_the_clients_own(client: Any, simulator: Simulator) -> None:
     with pytest.raises(ollama.ResponseError, match="server busy") as caught:
         list(client.chat("m", TURNS, stream=True))
     assert caught.value.status_code == 503
-    simulator.enqueue(Script(text="a b c", stream_error={"after_deltas": 1, "error": {"message": "it broke"}}))
+    simulator.enqueue(
+        Script(text="a b c", stream_error={"after_deltas": 1, "error": {"message": "it broke"}})
+    )
     with pytest.raises(ollama.ResponseError, match="it broke"):
         list(client.chat("m", TURNS, stream=True))
 

@@ -4,15 +4,17 @@ import json
 
 import pytest
 from ollama_wire import CHAT, GENERATE
+from recorded_small_wires import check_every_cut, check_recording, streams_of
 
 from recorded_chats import random_sizes, stream_bytes
-from recorded_small_wires import check_every_cut, check_recording, streams_of
 from shared_files import CORPUS
 
 RUNS = {"ollama": CHAT, "ollama-generate": GENERATE}
 NAMED = [(kind, name) for kind in RUNS for name in streams_of(kind)]
 ERRORS = [
-    path for path in sorted((CORPUS / "errors").glob("*.json")) if json.loads(path.read_text())["api"] == "ollama"
+    path
+    for path in sorted((CORPUS / "errors").glob("*.json"))
+    if json.loads(path.read_text())["api"] == "ollama"
 ]
 pytestmark = pytest.mark.skipif(not NAMED, reason=f"{CORPUS} is not there")
 

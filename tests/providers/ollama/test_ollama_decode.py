@@ -20,8 +20,15 @@ def ended(reason: Any = "stop", **more: Any) -> dict[str, Any]:
 
 
 def test_thinking_text_and_calls_are_blocks_in_order() -> None:
-    data = lines(line("", thinking="so"), line("", thinking=" what"), line("Hi"), line(" you"), line(tool_calls=[CALL]),
-                 line("more"), END)  # fmt: skip
+    data = lines(
+        line("", thinking="so"),
+        line("", thinking=" what"),
+        line("Hi"),
+        line(" you"),
+        line(tool_calls=[CALL]),
+        line("more"),
+        END,
+    )
     outcome = run(data)
     assert [part.type for part in outcome.choice.parts] == ["reasoning", "text", "tool_call", "text"]
     assert (outcome.choice.reasoning, outcome.choice.text) == ("so what", "Hi youmore")
@@ -83,7 +90,12 @@ def test_usage_and_times() -> None:
     outcome = run(lines(line("x"), END))
     assert isinstance(outcome.deltas[-1], UsageDelta)
     usage = outcome.usage
-    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.source) == (12, 5, 17, "provider")
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.source) == (
+        12,
+        5,
+        17,
+        "provider",
+    )
     assert usage.raw["eval_duration"] == 12906208
     assert outcome.so_far.metadata["total_duration"] == 222424209
     assert outcome.so_far.model == "q"
@@ -180,14 +192,21 @@ def test_wrong_types_in_a_line_say_nothing(wrong: Any) -> None:
 def test_unknown_fields_are_told_raw_where_asked_for() -> None:
     odd = {**line("x"), "novel": {"a": 1}}
     assert run(lines(odd, END)).choice.text == "x"
-    raw = [delta for delta in run(lines(odd, line("y"), END), raw_deltas=True).deltas if isinstance(delta, RawDelta)]
+    raw = [
+        delta
+        for delta in run(lines(odd, line("y"), END), raw_deltas=True).deltas
+        if isinstance(delta, RawDelta)
+    ]
     assert [delta.data["novel"] for delta in raw] == [FrozenMap({"a": 1})]
 
 
 def test_image_is_an_item_of_this_wire() -> None:
     outcome = run(lines(line("see", images=["aGk=", "eW8="]), END))
     items = [delta for delta in outcome.deltas if isinstance(delta, ProviderItem)]
-    assert [(item.wire, item.item["images"]) for item in items] == [("ollama", ("aGk=",)), ("ollama", ("eW8=",))]
+    assert [(item.wire, item.item["images"]) for item in items] == [
+        ("ollama", ("aGk=",)),
+        ("ollama", ("eW8=",)),
+    ]
     told = GENERATE.run(lines({"model": "z", "response": "", "image": "aGk=", "done": True}))
     assert [part.type for part in told.choice.parts] == ["provider"]
 
@@ -227,7 +246,10 @@ def test_answer_that_is_not_streamed_is_the_same() -> None:
     whole = {**END, "message": {"role": "assistant", "content": "Hi", "thinking": "so", "tool_calls": [CALL]}}
     streamed = run(lines(line("", thinking="so"), line("Hi"), line("", tool_calls=[CALL]), END)).choice
     for request in (ask(stream=False), ask()):
-        for body in (json.dumps(whole), json.dumps(whole, indent=2) if not request.stream else json.dumps(whole)):
+        for body in (
+            json.dumps(whole),
+            json.dumps(whole, indent=2) if not request.stream else json.dumps(whole),
+        ):
             outcome = run(body.encode(), [9] * 30, request=request)
             assert outcome.answer is not None
             assert outcome.choice.parts == streamed.parts

@@ -20,15 +20,29 @@ calls = st.fixed_dictionaries(
         "name": json_values | st.just("f"), "arguments": json_values, "index": json_values})}
 )  # fmt: skip
 messages = st.fixed_dictionaries(
-    {}, optional={name: json_values for name in ("content", "thinking", "images", "role")}
+    {}, optional=dict.fromkeys(("content", "thinking", "images", "role"), json_values)
     | {"tool_calls": json_values | st.lists(calls, max_size=2)},
 )  # fmt: skip
 told_lines = st.fixed_dictionaries(
     {},
-    optional={name: json_values for name in ("model", "created_at", "done_reason", "error", "eval_count", "response",
-                                             "thinking", "logprobs", "context", "images", "total_duration")}
+    optional=dict.fromkeys(
+        (
+            "model",
+            "created_at",
+            "done_reason",
+            "error",
+            "eval_count",
+            "response",
+            "thinking",
+            "logprobs",
+            "context",
+            "images",
+            "total_duration",
+        ),
+        json_values,
+    )
     | {"message": json_values | messages, "done": json_values | st.booleans()},
-)  # fmt: skip
+)
 fed = st.one_of(
     told_lines.map(lambda told: json.dumps(told).encode() + b"\n"),
     words.map(lambda word: json.dumps(line(word)).encode() + b"\n"),
@@ -38,13 +52,19 @@ fed = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["content", "thinking"]), words) | noise, max_size=20), cuts, st.booleans())
+@given(
+    st.lists(st.tuples(st.sampled_from(["content", "thinking"]), words) | noise, max_size=20),
+    cuts,
+    st.booleans(),
+)
 def test_answer_comes_back_however_it_is_cut(said: list[Any], sizes: list[int], ascii_only: bool) -> None:
     def written(told: dict[str, Any]) -> str:
         return json.dumps(told, ensure_ascii=ascii_only) + "\n"
 
     pieces = [each for each in said if not isinstance(each, str)]
-    body = [each if isinstance(each, str) else written(line(**{"content": "", each[0]: each[1]})) for each in said]
+    body = [
+        each if isinstance(each, str) else written(line(**{"content": "", each[0]: each[1]})) for each in said
+    ]
     data = "".join([*body, written(END)]).encode()
     outcome = CHAT.run(data, sizes)
     assert outcome.answer is not None

@@ -5,16 +5,23 @@ import logging
 from typing import Any
 
 import pytest
-from ollama_wire import CHAT, GENERATE, END, ask, line, lines, resumed, run
+from ollama_wire import CHAT, END, GENERATE, ask, line, lines, resumed, run
 
-from codec_run import CodecRun
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import (
-    ImagePart, ProviderPart, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart,
+    ImagePart,
+    ProviderPart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
 )  # fmt: skip
 from greenroom.messages.request import ChatRequest, Message
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.openai_chat import OpenAIChatCodec
+
+from codec_run import CodecRun
 
 TOOL = {"name": "add", "description": "adds", "parameters": {"type": "object", "properties": {"a": {}}}}
 USER = {"role": "user", "content": "hi"}
@@ -68,13 +75,16 @@ EVERY_FIELD: list[tuple[dict[str, Any], dict[str, Any] | list[str]]] = [
     ({"parallel_tool_calls": False}, ["parallel_tool_calls"]),
     ({"response_format": "text"}, {}),
     ({"response_format": "json_object"}, {"format": "json"}),
-    ({"response_format": {"type": "json_schema", "json_schema": {"type": "object"}}}, {"format": {"type": "object"}}),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"type": "object"}}},
+        {"format": {"type": "object"}},
+    ),
     ({"reasoning_effort": "none"}, {"think": False}),
     ({"reasoning_effort": "low"}, {"think": True}),
     ({"stream": False}, {}),
     ({"request_id": "r", "tenant": "t", "priority": 3, "model": "p/q"}, {}),
     ({"extra_body": {"keep_alive": "1h"}}, {"keep_alive": "1h"}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("fields", "told"), EVERY_FIELD)
@@ -108,11 +118,16 @@ def test_json_mode_asks_for_json() -> None:
 @pytest.mark.parametrize(
     ("model", "effort", "think"),
     [
-        ("gpt-oss:20b", "minimal", "low"), ("gpt-oss:120b-cloud", "medium", "medium"), ("gpt-oss", "xhigh", "high"),
-        ("gpt-oss", "none", "low"), ("hf.co/unsloth/gpt-oss-20b", "high", "high"), ("qwen3", "high", True),
-        ("qwen3", "none", False), ("my-gpt-oss", "high", True),
+        ("gpt-oss:20b", "minimal", "low"),
+        ("gpt-oss:120b-cloud", "medium", "medium"),
+        ("gpt-oss", "xhigh", "high"),
+        ("gpt-oss", "none", "low"),
+        ("hf.co/unsloth/gpt-oss-20b", "high", "high"),
+        ("qwen3", "high", True),
+        ("qwen3", "none", False),
+        ("my-gpt-oss", "high", True),
     ],
-)  # fmt: skip
+)
 def test_effort_is_a_level_for_models_that_have_levels(model: str, effort: Any, think: Any) -> None:
     from dataclasses import replace
 
@@ -132,11 +147,17 @@ def test_options_of_extra_body_join_ours_and_all_else_replaces_it() -> None:
 @pytest.mark.parametrize(
     ("base_url", "path"),
     [
-        ("http://h:11434", "/api/chat"), ("http://h:11434/", "/api/chat"), ("http://h:11434/v1", "/api/chat"),
-        ("http://h:11434/v1/", "/api/chat"), ("http://h/api", "/api/chat"), ("https://ollama.com", "/api/chat"),
-        ("https://proxy/llm/ollama", "/llm/ollama/api/chat"), ("https://proxy/llm/v1", "/llm/api/chat"), ("", "/api/chat"),
+        ("http://h:11434", "/api/chat"),
+        ("http://h:11434/", "/api/chat"),
+        ("http://h:11434/v1", "/api/chat"),
+        ("http://h:11434/v1/", "/api/chat"),
+        ("http://h/api", "/api/chat"),
+        ("https://ollama.com", "/api/chat"),
+        ("https://proxy/llm/ollama", "/llm/ollama/api/chat"),
+        ("https://proxy/llm/v1", "/llm/api/chat"),
+        ("", "/api/chat"),
     ],
-)  # fmt: skip
+)
 def test_base_url_may_be_that_of_either_wire(base_url: str, path: str) -> None:
     from dataclasses import replace
 
@@ -190,7 +211,9 @@ def test_calls_and_results_bear_ids_and_names() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "complete"), [('{"a"', True), ("[1]", True), ("7", True), ("{}", False)])
+@pytest.mark.parametrize(
+    ("arguments", "complete"), [('{"a"', True), ("[1]", True), ("7", True), ("{}", False)]
+)
 def test_call_without_an_object_is_refused_or_left_out(arguments: str, complete: bool) -> None:
     call = ToolCallPart(id="c", name="f", arguments=arguments, complete=complete)
     request = ask(messages=[USER, Message(role="assistant", content=(TextPart(text="x"), call))])
@@ -204,15 +227,20 @@ def test_call_with_empty_arguments_is_an_empty_object() -> None:
 
 
 def test_turn_with_nothing_that_can_be_carried_is_refused_always() -> None:
-    request = ask(messages=[USER, Message(role="assistant", content=(ToolResultPart(tool_call_id="1", content="x"),))])
+    request = ask(
+        messages=[USER, Message(role="assistant", content=(ToolResultPart(tool_call_id="1", content="x"),))]
+    )
     assert "messages.1" in problems(request, on_unsupported="drop")
 
 
 def test_parts_of_other_wires_are_left_out_and_own_ones_go_back() -> None:
     parts = (
-        ReasoningPart(text="secret", signature="s", wire="anthropic"), TextPart(text="x"), RefusalPart(refusal=" no"),
-        ProviderPart(wire="openai-responses", item={"a": 1}), ProviderPart(wire="ollama", item={"images": ["aGk="]}),
-    )  # fmt: skip
+        ReasoningPart(text="secret", signature="s", wire="anthropic"),
+        TextPart(text="x"),
+        RefusalPart(refusal=" no"),
+        ProviderPart(wire="openai-responses", item={"a": 1}),
+        ProviderPart(wire="ollama", item={"images": ["aGk="]}),
+    )
     request = ask(messages=[USER, Message(role="assistant", content=parts)])
     assert problems(request) == []
     assert body_of(request)["messages"][1] == {"role": "assistant", "content": "x no", "images": ["aGk="]}
@@ -225,7 +253,9 @@ def test_names_of_turns_are_refused() -> None:
 def test_answer_goes_back_as_ollama_and_as_others_want_it() -> None:
     call = {"function": {"name": "add", "arguments": {"a": 1}}}
     answer = run(lines(line("", thinking="so"), line("ok"), line(tool_calls=[call]), END)).choice
-    result = Message(role="tool", content=(ToolResultPart(tool_call_id=answer.tool_calls[0].id, content="2"),))
+    result = Message(
+        role="tool", content=(ToolResultPart(tool_call_id=answer.tool_calls[0].id, content="2"),)
+    )
     own = turns(USER, answer.message, result)
     assert (own[1]["thinking"], own[1]["content"]) == ("so", "ok")
     assert own[1]["tool_calls"][0]["function"]["arguments"] == {"a": 1}
@@ -251,8 +281,13 @@ def test_prompt_of_generate() -> None:
         Message(role="user", content=(TextPart(text="see"), ImagePart(data="aGk=", media_type="image/png"))),
     ]
     assert body_of(ask(messages=messages, seed=1), GENERATE) == {
-        "model": "m", "prompt": "see", "system": "brief", "images": ["aGk="], "stream": True, "options": {"seed": 1},
-    }  # fmt: skip
+        "model": "m",
+        "prompt": "see",
+        "system": "brief",
+        "images": ["aGk="],
+        "stream": True,
+        "options": {"seed": 1},
+    }
 
 
 @pytest.mark.parametrize(
