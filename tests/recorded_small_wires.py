@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from greenroom.messages.commands import WireHead
+
 from codec_run import CodecRun, Outcome
 from recorded_chats import Found, expected
 from shared_files import CORPUS
@@ -92,7 +94,17 @@ def check_every_cut(run: CodecRun, data: bytes, ends: set[int]) -> None:
     `ends`: so many bytes hold the whole answer.
     """
     whole = run.run(data, headers=())
-    for size in range(0, len(data), max(1, len(data) // 600)):
+    decoder, seq = run.codec.start(run.call()), 1
+    decoder.head(WireHead(200, ()))
+    for at in range(min(ends) - 1):
+        decoded = decoder.feed(data[at : at + 1], seq, 1000.0)
+        seq += len(decoded.deltas)
+        assert decoded.answer is None, at
+        assert decoded.failure is None, at
+    # Every byte, but where the time for that grows with the square of the size.
+    for size in range(
+        0, len(data), 1 if len(data) < 3000 else len(data) // (400 if len(data) < 50_000 else 100)
+    ):
         for clean in (True, False):
             cut = run.run(data[:size], headers=(), clean=clean)
             assert whole.choice.text.startswith(cut.choice.text)

@@ -25,6 +25,10 @@ from greenroom.providers.ollama.turns import image_problems, images_of, text_of
 from greenroom.providers.profile import Profile
 
 _NO_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_GO_ON = (
+    "\n\nYou began to answer and were cut off. Your answer so far:\n\n{}\n\n"
+    "Continue it exactly where it stops. Repeat nothing of it and add no remark."
+)
 _INSTEAD = "ask with kind='ollama', which takes a conversation"
 
 
@@ -45,9 +49,9 @@ def generate_request(call: Call, profile: Profile, resume: RetryState | None = N
 
 
 def generate_body(call: Call, resume: RetryState | None = None) -> dict[str, Any]:
-    """The JSON object that is sent. A raw prompt can be gone on with: what was delivered is more of it.
+    """The JSON object that is sent.
 
-    Raises InvalidInput where the server makes the prompt, which no delivered text can be added to.
+    A raw prompt is gone on with: what was delivered is more of it. Elsewhere the model is asked in words.
     """
     request = call.request
     body: dict[str, Any] = {"model": call.target.model}
@@ -59,9 +63,8 @@ def generate_body(call: Call, resume: RetryState | None = None) -> dict[str, Any
         body |= {"images": images} if (images := images_of(users[0])) else {}
     body = with_extra(body | shared_fields(call), request)
     if resume is not None and resume.delivered_text:
-        if not (body.get("raw") is True and isinstance(body.get("prompt"), str)):
-            raise InvalidInput.at("extra_body.raw", "only a raw prompt can be gone on with on this wire")
-        body["prompt"] += resume.delivered_text
+        goes_on = resume.delivered_text if body.get("raw") is True else _GO_ON.format(resume.delivered_text)
+        body["prompt"] = f"{body['prompt']}{goes_on}"
         lower_limit(body, resume)
     return body
 

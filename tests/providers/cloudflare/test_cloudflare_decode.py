@@ -1,6 +1,7 @@
 """What Workers AI's events come to: recordings, pieces, calls, ends, errors, and what should not be there."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -208,3 +209,24 @@ def test_anything_that_is_fed_comes_to_one_end_however_it_is_cut(
             # What was seen around the failure may hold bytes of the same read that came after it.
             one.failure = one.failure.model_copy(update={"body": ""})
     assert outcomes[1] == outcomes[2] == outcomes[0]
+
+
+def test_time_is_linear_in_the_fragments_of_one_call() -> None:
+    def took_s(fragments: int) -> float:
+        events = [
+            {"tool_calls": [{"index": 0, "function": {"arguments": "x" * 10}}]} for _ in range(fragments)
+        ]
+        data, decoder, seq = (
+            sse({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f"}}]}, *events),
+            RUN.codec.start(RUN.call()),
+            1,
+        )
+        decoder.head(WireHead(200, ()))
+        begun = time.process_time()
+        for at in range(0, len(data), 65536):
+            seq += len(decoder.feed(data[at : at + 65536], seq, 0.0).deltas)
+        assert seq > fragments
+        return time.process_time() - begun
+
+    small = min(took_s(6_000) for _ in range(3))
+    assert took_s(100_000) < 100_000 / 6_000 * small * 4

@@ -1,13 +1,15 @@
 """What Cohere's events come to: blocks, calls, ends, errors, and all that should not be there."""
 
 import json
+import time
 from typing import Any
 
 import pytest
-from cohere_wire import END, START, ask, delta, event, run, sse
+from cohere_wire import END, RUN, START, ask, delta, event, run, sse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenroom.messages.commands import WireHead
 from greenroom.messages.deltas import RawDelta, ReasoningDelta, TextDelta
 
 
@@ -281,3 +283,21 @@ def test_anything_that_is_fed_comes_to_one_end_however_it_is_cut(
             # What was seen around the failure may hold bytes of the same read that came after it.
             one.failure = one.failure.model_copy(update={"body": ""})
     assert outcomes[1] == outcomes[2] == outcomes[0]
+
+
+def test_time_is_linear_in_the_fragments_of_one_call() -> None:
+    def took_s(fragments: int) -> float:
+        events = [
+            event("tool-call-delta", 0, tool_calls={"function": {"arguments": "x" * 10}})
+            for _ in range(fragments)
+        ]
+        data, decoder, seq = sse(START, *call_events(0)[:1], *events), RUN.codec.start(RUN.call()), 1
+        decoder.head(WireHead(200, ()))
+        begun = time.process_time()
+        for at in range(0, len(data), 65536):
+            seq += len(decoder.feed(data[at : at + 65536], seq, 0.0).deltas)
+        assert seq > fragments
+        return time.process_time() - begun
+
+    small = min(took_s(6_000) for _ in range(3))
+    assert took_s(100_000) < 100_000 / 6_000 * small * 4

@@ -310,8 +310,10 @@ def test_prompt_in_extra_body_is_sent_as_it_stands() -> None:
     assert body_of(request, GENERATE) == {"model": "m", "stream": True, **extra}
     assert problems(ask(extra_body={"prompt": ["a"]}), GENERATE) == ["extra_body.prompt"]
     assert body_of(request, GENERATE, resume=resumed(" and"))["prompt"] == "<s>x and"
-    with pytest.raises(InvalidInput, match="raw"):
-        body_of(ask(), GENERATE, resume=resumed("x"))
+    asked = body_of(ask(max_output_tokens=9), GENERATE, resume=resumed("Once {upon}", 4))
+    assert asked["prompt"].startswith("hi\n\nYou began")
+    assert "\n\nOnce {upon}\n\n" in asked["prompt"]
+    assert asked["options"] == {"num_predict": 5}
 
 
 def test_generate_has_no_tools() -> None:
