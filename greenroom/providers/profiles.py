@@ -99,6 +99,7 @@ _BUILT_IN = (
         # Ollama's own wire; the profile above is its OpenAI-compatible one.
         name="ollama-native", kind="ollama", base_url="http://127.0.0.1:11434", hosts=("ollama.com",),
         key_env=("OLLAMA_API_KEY",), base_url_env=("OLLAMA_NATIVE_BASE_URL",), local=True,
+        completions=False,
     ),
     Profile(
         name="cohere", kind="cohere-chat", base_url="https://api.cohere.com",

@@ -11,6 +11,7 @@ from greenroom.messages.failures import ErrorEvidence
 from greenroom.providers.ndjson import NdjsonDecoder
 from greenroom.providers.ollama.lines import Lines
 from greenroom.providers.profile import Profile
+from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.decoder import WireDecoder, allowance_of
 from greenroom.providers.wire.evidence import protocol, wrong_body
 from greenroom.providers.wire.writer import Writer
@@ -42,6 +43,13 @@ class OllamaDecoder(WireDecoder):
             if end := self._take(event):
                 return end
         return self._end_of_events(clean)
+
+    @override
+    def _no_json(self, event: SseEvent, error: ValueError) -> Decoded | None:
+        """Before anything of an answer came it is rather another server that speaks."""
+        if self._lines.has_begun or not event.text.strip() or event.text.strip() == "[DONE]":
+            return super()._no_json(event, error)
+        return self._failed(wrong_body(self._headers, event.data, self._status))
 
     @override
     def _cut_short(self) -> ErrorEvidence:
