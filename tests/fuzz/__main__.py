@@ -12,7 +12,7 @@ from .chat_cases import chat_case, completions_case, memory_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case
 from .runner import SLOW_S, Defect, fuzz
-from .small_wire_cases import cloudflare_case, cohere_case, ndjson_case, ollama_case
+from .small_wire_cases import cloudflare_case, cohere_case, ndjson_case, ollama_case, small_memory_case
 from .sse_cases import sse_case
 
 TARGETS: dict[str, Callable[[Random], None]] = {
@@ -24,6 +24,7 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "cohere": cohere_case,
     "cloudflare": cloudflare_case,
     "ndjson": ndjson_case,
+    "small_memory": small_memory_case,
     "http": http_case,
     "http_socket": http_socket_case,
 }

@@ -1,6 +1,7 @@
 """Ollama, Cohere and Workers AI: fed anything, they end once, in a type, and say the same for every cut."""
 
 import json
+import tracemalloc
 from functools import cache
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ from greenroom.providers.ndjson import NdjsonDecoder
 from greenroom.providers.ollama import OllamaCodec, OllamaGenerateCodec
 from greenroom.providers.sse import SseError
 
-from .chat_cases import _check, _said
+from .chat_cases import _FED_BYTES, _KEPT_BYTES, _check, _said, _start
 from .chat_streams import _SHARED, value
 
 _WIRES: dict[str, Codec] = {
@@ -57,6 +58,7 @@ _NAMES = (
     "total_duration",
     "role",
 )
+_FEEDS = 5_000
 _TYPES = (
     "message-start",
     "content-start",
@@ -128,6 +130,30 @@ def ndjson_case(rng: Random) -> None:
     if not whole[1]:
         lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")[:-1]]
         assert whole[0] == [line for line in lines if line.strip()]
+
+
+def small_memory_case(rng: Random) -> None:
+    """One event again and again, numbered: what the decoder keeps of it is bounded."""
+    wire = rng.choice(list(_WIRES))
+    recorded = _recordings(wire)
+    event = rng.choice(rng.choice(recorded)) if recorded and rng.random() < 0.5 else _odd(rng)
+    template = _written(rng, wire, _mutated(rng, event))
+    decoder = _start({"max_event_bytes": 4096, "max_output_bytes": 4096}, None, _WIRES[wire])
+    tracemalloc.start()
+    try:
+        seq = fed = number = 1
+        while fed < _FED_BYTES and number < _FEEDS:
+            number += 1
+            data = template.replace(b'"a"', b'"a%d"' % number).replace(b" two", b" %d" % number)
+            decoded = decoder.feed(data, seq, 1000.0)
+            seq, fed = seq + len(decoded.deltas), fed + len(data)
+            if decoded.failure is not None or decoded.answer is not None:
+                break
+        del decoded
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < _KEPT_BYTES, f"{kept} bytes are kept after {fed} bytes of {template!r}"
 
 
 def _lines(data: bytes, sizes: list[int], limit: int) -> tuple[list[bytes], bool]:
