@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.rate_limits import RateLimit, RateLimits
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
     from greenroom.messages.statistics import SystemStatistics
     from greenroom.messages.usage import Usage
@@ -107,6 +108,7 @@ _HOMES = {
     "messages.parts": (
         "ImagePart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
+    "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
     "messages.statistics": ("SystemStatistics",),
     "messages.usage": ("Usage",),

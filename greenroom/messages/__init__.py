@@ -113,6 +113,8 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.quoted import without_quotes
+    from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
     from greenroom.messages.request import (
         ChatRequest,
         Message,
@@ -305,6 +307,8 @@ _HOMES = {
     "invalid": "GreenroomError InvalidInput Problem",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
     "parts": "ImagePart Part ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "quoted": "without_quotes",
+    "rate_limits": "RateLimit RateLimitUnit RateLimits",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
     "statistics": "EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",

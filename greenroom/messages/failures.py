@@ -74,6 +74,10 @@ class NamedLimit(Value):
     remaining: float | None = None
     reset_s: float | None = None
     """Seconds from the answer until it is full again."""
+    window_s: float | None = None
+    """The time in which `limit` may be used, where it was told: 86,400 for a limit per day."""
+    exceeded: bool = False
+    """This is the limit that was hit; else it is one that was told beside."""
 
 
 class ErrorEvidence(Value):
