@@ -230,7 +230,7 @@ class ActorSystem:
             target=target, options=options, codec=endpoint.codec, channel=Channel(options),
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
-            token_counter=counter,
+            token_counter=counter, rate_limits=endpoint.rate_limits,
         )  # fmt: skip
 
     def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":

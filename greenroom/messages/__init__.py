@@ -208,7 +208,10 @@ __all__ = [
     "ProviderConfig",
     "ProviderOverloaded",
     "QuotaExceeded",
+    "RateLimit",
+    "RateLimitUnit",
     "RateLimited",
+    "RateLimits",
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
@@ -276,6 +279,7 @@ __all__ = [
     "tool_calls",
     "tool_results",
     "valid_text",
+    "without_quotes",
 ]  # fmt: skip
 
 _HOMES = {

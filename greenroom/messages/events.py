@@ -337,6 +337,15 @@ class ProviderDisconnected(Event):
     open_connections: int
 
 
+class ProviderModelMismatch(Event):
+    """Another model answered than the one asked for: told once for each pair."""
+
+    name = "provider.model_mismatch"
+    provider: str
+    model_asked: str
+    model_answered: str
+
+
 class ProviderHttpError(Event):
     name = "provider.http_error"
     provider: str

@@ -122,7 +122,9 @@ class _Seen:
             policy = names[-1] if names else "default"
             unit = told.get("qu", "requests").replace("-", "_")
             known = self._known.setdefault(policy, {})
-            known["unit"] = unit if unit in ("requests", "tokens", "input_tokens", "output_tokens") else "other"
+            known["unit"] = (
+                unit if unit in ("requests", "tokens", "input_tokens", "output_tokens") else "other"
+            )
             known["pool"] = "" if policy == "default" else policy
             for field, keys in _DRAFTED.items():
                 size = next((number(told[key]) for key in keys if key in told), -1.0)

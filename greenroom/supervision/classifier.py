@@ -110,10 +110,7 @@ def _by_phrase(evidence: ErrorEvidence) -> ErrorClass | None:
     status = evidence.status if evidence.status is not None and evidence.status >= 400 else None
     if status is None and _vague(evidence) == "invalid_request":
         status = 400
-    said = evidence.message
-    if evidence.param is not None and " " in evidence.param:
-        said = f"{said} {evidence.param}"  # prose where a name should stand (Xiaomi)
-    return by_phrase(said, status, evidence.retry_after_s is not None)
+    return by_phrase(evidence.message, status, evidence.retry_after_s is not None)
 
 
 def _by_status(evidence: ErrorEvidence) -> ErrorClass:

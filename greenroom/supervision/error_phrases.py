@@ -14,105 +14,178 @@ _AUTH = frozenset({401, 403})
 _BUSY = frozenset({429, 500, 502, 503, 504, 529})
 _ANY = _BAD | _AUTH | _BUSY | {402, 404, 410, 413, 424, 425, 451}
 
-_SIZE = r"context (?:length|window|size|limit)"
-_PHRASES: tuple[tuple[ErrorClass, frozenset[int], str], ...] = (
+_SIZE = r"context (?:length|window|size|limit)\b"
+_END = r"(?=[:.,;]|$| (?!input|output|param|setting|config|type|version))"
+"""The model itself, not something of it."""
+_PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
     (
         "model_loading",
         _BAD | _BUSY | {404, 425},
-        r"\bloading (?:the )?model\b"
-        r"|\bmodels?\b.{0,100}?\b(?:is|are) (?:currently |still |now )*(?:being loaded|loading|warming up)\b"
-        r"|\bwaiting for (?:the )?model\b|\bmodel (?:is )?not (?:yet )?ready\b"
-        r"|\bmodel (?:was |has been |has )?unloaded\b",
+        (
+            r"loading (?:the )?model\b",
+            r"models?\b.{0,100}?\b(?:is|are) (?:currently |still |now )*(?:being loaded|loading|warming up)\b",
+            r"(?:waiting|wait) for (?:the )?model\b",
+            r"model (?:is )?not (?:yet )?ready\b",
+            r"model (?:was |has been |has )?unloaded\b",
+        ),
     ),
-    ("model_not_found", _ANY, r"\bno models? (?:is |are )?(?:currently )?loaded\b"),
+    ("model_not_found", _ANY, (r"no models? (?:is |are )?(?:currently )?loaded\b",)),
     (
         "quota",
         _BAD | _AUTH | {402, 429},
-        r"\bcredit balance\b|\binsufficient (?:account )?(?:balance|credits?|funds|quota)\b"
-        r"|\b(?:more|any|add|purchase|buy) credits\b|\b(?:used (?:up )?all|out of|no) (?:available |more )?credits\b"
-        r"|\b(?:used up|exceeded|reached|exhausted|run out of|out of)\b.{0,60}?"
-        r"\b(?:included credits|credits? (?:limit|balance)|free (?:allocation|quota)|monthly|spend(?:ing)? limit"
-        r"|call volume quota|api usage limits?|account balance)\b"
-        r"|\bbilling (?:hard limit|is not active|must be enabled)|\brequires billing\b|\bpayment required\b"
-        r"|\boverdue[- ]payment\b|\bin arrears\b|\btoken quota is (?:insufficient|not enough)\b",
+        (
+            r"credit balance\b",
+            r"insufficient (?:account )?(?:balance|credits?|funds|quota)\b",
+            r"(?:more|any|add|purchase|buy) credits\b",
+            r"(?:used (?:up )?all|out of|no) (?:available |more )?credits\b",
+            (
+                r"(?:used up|exceeded|reached|exhausted|run out of|out of)\b.{0,60}?\b(?:included credits|monthly"
+                r"|credits? (?:limit|balance)|free (?:allocation|quota)|spend(?:ing)? limit|call volume quota"
+                r"|api usage limits?|account balance)\b"
+            ),
+            r"billing (?:hard limit|is not active|must be enabled)",
+            r"requires billing\b",
+            r"payment required\b",
+            r"overdue[- ]payment\b",
+            r"in arrears\b",
+            r"token quota is (?:insufficient|not enough)\b",
+        ),
     ),
     (
+        # Bedrock's throttling, beside its ValidationException for a prompt of too many tokens.
         "rate_limit",
         frozenset({400, 429, 500, 503}),
-        r"^too many (?:tokens|requests), please wait\b|\btokens per (?:day|minute), please wait\b",
+        (r"too many (?:tokens|requests)(?: per day)?, please wait\b",),
     ),
     (
         "context_length",
         _BAD | {403, 413, 500},
-        rf"\b(?:exceed\w*|(?:long|larg|great)er than|maximum|too (?:large|long)|overflow\w*|fit|only)\b.{{0,80}}?"
-        rf"\b{_SIZE}\b|\b{_SIZE}\b.{{0,80}}?(?:\bexceed|\boverflow|\btoo (?:small|large|long)\b|\bonly \d)"
-        r"|\b(?:prompt|input|request|messages?|conversation) (?:is |are )?too (?:long|large for)\b"
-        r"|\btoo many (?:input |prompt )?tokens\b(?!.{0,40}\b(?:wait|per|minute)\b)|\btoken limit exceeded\b"
-        r"|\b(?:input|prompt) (?:token count|tokens?|length)\b.{0,60}?\bexceed|\bmaximum number of tokens allowed\b"
-        r"|\bmaximum (?:allowed )?(?:prompt|input|model|sequence) length\b|\bmodel only supports up to \d"
-        r"|\breduce the length of (?:the |your )?(?:messages|prompt|input)|\breduce your prompt\b"
-        r"|\btoo large for model with\b|\bmodel token limit\b|\brange of input length\b|\bmust be <= \d+\. given:"
-        r"|\bcurrent length is \d+ while limit is\b|\bmax size: \d+ tokens\b|\bexceeds the limit of \d+\b",
+        (
+            r"(?:exceed\w*|(?:long|larg|great)er than|maximum|too (?:large|long)|overflow\w*|fit|only)\b.{0,80}?\b"
+            + _SIZE,
+            _SIZE + r".{0,80}?(?:\bexceed|\boverflow|\btoo (?:small|large|long)\b|\bonly \d)",
+            r"context the overflows\b",
+            r"(?:prompt|input|request|messages?|conversation) (?:is |are )?too (?:long|large for)\b",
+            r"too many (?:input |prompt )?tokens\b(?!.{0,40}\b(?:wait|per|minute)\b)",
+            r"token limit exceeded\b",
+            r"(?:input|prompt) (?:token count|tokens?|length)\b.{0,60}?\bexceed",
+            r"number of input tokens exceed",
+            r"maximum number of tokens allowed\b",
+            r"maximum (?:allowed )?(?:prompt|input|model|sequence) length\b",
+            r"model only supports up to \d",
+            r"reduce the length of (?:the |your )?(?:messages|prompt|input)",
+            r"reduce your prompt\b",
+            r"too large for model with\b",
+            r"model token limit\b",
+            r"range of input length\b",
+            r"must be <= \d+\. given:",
+            r"current length is \d+ while limit is\b",
+            r"max size: \d+ tokens\b",
+            r"max input tokens: \d",
+            r"token count of \d+ exceeds the limit\b",
+        ),
     ),
     (
         "content_policy",
         _BAD | {403, 429, 451, 500},
-        r"\bcontent (?:management )?(?:policy|policies)\b|\bcontent[- ]filter|\bsafety (?:system|filters?|reasons)\b"
-        r"|\bresponsible ai\b|\binput (?:was|is) flagged\b|\bflagged (?:as|for|by)\b|\bmoderation\b"
-        r"|\bviolat\w+\b.{0,60}?\b(?:polic\w+|guidelines|terms of (?:use|service))\b|\bprohibited content\b"
-        r"|\b(?:sensitive|inappropriate|unsafe|harmful) (?:words|content)\b",
+        (
+            r"content (?:management )?(?:policy|policies)\b",
+            r"content[- ]filter",
+            r"safety (?:system|filters?|reasons)\b",
+            r"responsible ai\b",
+            r"input (?:was|is) flagged\b",
+            r"flagged (?:as|for|by)\b",
+            r"moderation\b",
+            r"violat\w+\b.{0,60}?\b(?:polic\w+|guidelines|terms of (?:use|service))\b",
+            r"prohibited content\b",
+            r"(?:sensitive|inappropriate|unsafe|harmful) (?:words|content)\b",
+        ),
     ),
     (
         "credential",
         _BAD | _AUTH,
-        r"\bapi[ _-]?key\b.{0,40}?\b(?:invalid|not valid|incorrect|expired|missing|wrong|revoked|not found)\b"
-        r"|\b(?:invalid|incorrect|wrong|missing|expired|no|bad|malformed)\b.{0,30}?\bapi[ _-]?key\b"
-        r"|\bsecurity token\b",
+        (
+            r"api[ _-]?key\b.{0,40}?\b(?:invalid|not valid|incorrect|expired|missing|wrong|revoked|not found)\b",
+            r"(?:invalid|incorrect|wrong|missing|expired|no|bad|malformed)\b.{0,30}?\bapi[ _-]?key\b",
+            r"security token\b",
+        ),
     ),
     (
         "credential",
         _AUTH,
-        r"\b(?:invalid|expired|missing|no)\b.{0,20}?\b(?:token|auth\w*|credentials?|subscription key)\b"
-        r"|\btoken (?:has |is )?expired\b|\bauthentication fail|\bunauth\w+\b|\bsignature (?:expired|does not match)\b",
+        (
+            r"(?:invalid|expired|missing|no)\b.{0,20}?\b(?:token|auth\w*|credentials?|subscription key)\b",
+            r"token (?:has |is )?expired\b",
+            r"authentication fail",
+            r"unauth\w+\b",
+            r"signature (?:expired|does not match)\b",
+        ),
     ),
     (
         "permission",
         frozenset({400, 401}),
-        r"\binsufficient permissions?\b|\b(?:do|does) not have permission\b|\blocation is not supported\b"
-        r"|\b(?:country|region)\b.{0,20}?\bnot supported\b",
+        (
+            r"insufficient permissions?\b",
+            r"(?:do|does) not have permission\b",
+            r"location is not supported\b",
+            r"(?:country|region)\b.{0,20}?\bnot supported\b",
+        ),
     ),
     (
         "model_not_found",
         _BAD | {404, 410},
-        r"\bmodels?\b.{0,60}?\b(?:not found|not exist|doesn't exist|is not (?:a valid|available)|unavailable"
-        r"|has (?:been|reached) (?:the )?(?:deprecated|decommissioned|retired|removed|end)|is deprecated)\b"
-        r"|\b(?:not supported|unsupported|unknown|invalid|no such|unrecognized) models?\b(?: name| id)?(?=\W|$)"
-        r"(?! (?:input|output|param|setting|config))"
-        r"|\bnot a valid model\b|\bmodel (?:identifier|name|id) (?:is|was) (?:invalid|unknown)\b"
-        r"|\bsupported (?:api )?model names?\b|\bunexpected model name\b|\bno endpoints found for\b",
+        (
+            r"models?\b.{0,60}?\b(?:not found|(?:not|doesn't) exist|is not (?:a valid|available)|unavailable)\b",
+            r"models?\b.{0,60}?\b(?:has been|is|was) (?:deprecated|decommissioned|retired|removed)\b",
+            r"models?\b.{0,60}?\breached (?:the|its) end\b",
+            r"(?:not supported|unsupported|unknown|invalid|no such|unrecognized) model(?: name| id)?" + _END,
+            r"not a valid model\b",
+            r"model (?:identifier|name|id) (?:is|was) (?:invalid|unknown)\b",
+            r"supported (?:api )?model names?\b",
+            r"unexpected model name\b",
+            r"no endpoints found for\b",
+        ),
     ),
     (
         "overloaded",
         _BUSY,
-        r"\boverloaded\b|\b(?:over|at|out of|no|insufficient) capacity\b|\bhigh (?:demand|traffic|load|volume)\b"
-        r"|\b(?:server|service|model) (?:is )?(?:too |currently )?busy\b|\b(?:currently|temporarily) unavailable\b"
-        r"|\bno more data centers\b|\bpending requests\b|\bsystem resource",
+        (
+            r"overloaded\b",
+            r"(?:over|at|out of|no|insufficient) capacity\b",
+            r"high (?:demand|traffic|load|volume)\b",
+            r"(?:server|service|model) (?:is )?(?:too |currently )?busy\b",
+            r"(?:currently|temporarily) unavailable\b",
+            r"no more data centers\b",
+            r"pending requests\b",
+            r"slow down\b",
+        ),
     ),
     (
         "rate_limit",
         _BUSY | {403, 413},
-        r"\brate[- ]limit|\btoo many (?:concurrent )?requests\b|\bthrottl"
-        r"|\b(?:requests|tokens|calls) (?:per|/) ?(?:second|minute|min|hour|day)\b"
-        r"|\bconcurren(?:cy limit|t requests)\b",
+        (
+            r"rate[- ]limit",
+            r"too many (?:concurrent )?requests\b",
+            r"throttl",
+            r"(?:requests|tokens|calls) (?:per|/) ?(?:second|minute|min|hour|day)\b",
+            r"concurren(?:cy limit|t requests)\b",
+        ),
     ),
     (
         # Not the model is missing but something that it cannot do; and no second try will change that.
         "invalid_request",
         frozenset({404, 500}),
-        r"\b(?:does not|doesn't|that|not) support(?:ed)?\b|\brequires --\w+|\bunknown format\b",
+        (
+            r"(?:does not|doesn't|that|not) support(?:ed)?\b",
+            r"requires --\w+",
+            r"unknown format\b",
+        ),
     ),
 )
-_COMPILED = tuple((found, statuses, re.compile(pattern, re.DOTALL)) for found, statuses, pattern in _PHRASES)
+_COMPILED = tuple(
+    (found, statuses, re.compile("|".join(rf"(?<!\w)(?:{each})" for each in alternatives)))
+    for found, statuses, alternatives in _PHRASES
+)
 
 _SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\busage limits?\b|\bdaily limit\b")
 """Of an account that has nothing left; and Google's of a rate, beside the seconds until it comes back."""

@@ -50,6 +50,7 @@ from greenroom.supervision.attempts import (
     after_pause,
 )
 from greenroom.supervision.judgement import cancellation, failure_of
+from greenroom.supervision.model_match import matches, swapped
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
 
@@ -254,6 +255,7 @@ class RequestScope(LoopActor):
         draft: Completion[Any] = Completion(
             outcome=outcome, provider=self._job.target.provider, model=answer.model,
             model_asked=self._job.target.model, response_id=answer.response_id,
+            model_matches=matches(self._job.target, answer.model), rate_limits=self._history.rate_limits,
             request_id=self._job.request_id, stream_id=self._job.stream_id, failure=failure,
             attempts=self._history.records, metadata=answer.metadata,
             timings=self._history.timings(self._job.started_at, self._since_start_s()),
@@ -323,7 +325,9 @@ class RequestScope(LoopActor):
     def _close(self, completion: Completion[Any]) -> None:
         if self._job.channel.close(completion):
             self._tell.over(completion, self._stopped_by, self._gate.checkpoint.seq)
-            self._supervisor.tell(RequestOver(self._job.stream_id, completion.outcome, self._epoch))
+            other = swapped(self._job.target, completion.model)
+            over = RequestOver(self._job.stream_id, completion.outcome, self._epoch, other)
+            self._supervisor.tell(over)
         if self._aggregator is not None:
             self.unwatch(self._aggregator)
         self.exit("normal")

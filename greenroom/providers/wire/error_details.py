@@ -11,7 +11,7 @@ from greenroom.messages.failures import NamedLimit
 _WINDOW_S = (("persecond", 1.0), ("perminute", 60.0), ("perhour", 3600.0), ("perday", 86400.0))
 _RETRY_FIELDS = (
     ("retry_after", 1.0), ("retry_after_seconds", 1.0), ("retryAfter", 1.0), ("retry_after_ms", 0.001),
-    ("estimated_time", 1.0),
+    ("estimated_time", 1.0), ("resets_in_seconds", 1.0),
 )  # fmt: skip
 """`estimated_time`: Hugging Face's, of a model that is being loaded."""
 _NAMED_MAX = 16
@@ -50,16 +50,19 @@ def limits_in(inner: dict[str, Any]) -> tuple[NamedLimit, ...]:
     limit, used = _amount(inner.get("n_ctx")), _amount(inner.get("n_prompt_tokens"))
     if limit is not None and used is not None:
         return (NamedLimit(name="context_tokens", limit=limit, used=used, exceeded=True),)
-    found = []
+    found: list[NamedLimit | None] = []
     for detail in details_of(inner):
         if _is(detail, "QuotaFailure"):
             violations = detail.get("violations")
-            for each in violations[:_NAMED_MAX] if isinstance(violations, list) else ():
-                if isinstance(each, dict):
-                    found.append(_quota(each.get("quotaId") or each.get("quotaMetric"), each.get("quotaValue")))
+            told = violations[:_NAMED_MAX] if isinstance(violations, list) else []
+            found += [
+                _quota(each.get("quotaId") or each.get("quotaMetric"), each.get("quotaValue"))
+                for each in told
+                if isinstance(each, dict)
+            ]
         elif _is(detail, "ErrorInfo") and isinstance(detail.get("metadata"), dict):
-            told = detail["metadata"]
-            found.append(_quota(told.get("quota_limit"), told.get("quota_limit_value")))
+            about = detail["metadata"]
+            found.append(_quota(about.get("quota_limit"), about.get("quota_limit_value")))
     named = {limit.name: limit for limit in reversed(found) if limit is not None}
     return tuple(reversed(named.values()))
 
@@ -88,7 +91,9 @@ def filters_in(inner: dict[str, Any]) -> list[str]:
     result = behind.get("content_filter_result") if isinstance(behind, dict) else None
     found = []
     if isinstance(result, dict):
-        found = [name for name, each in result.items() if isinstance(each, dict) and each.get("filtered") is True]
+        found = [
+            name for name, each in result.items() if isinstance(each, dict) and each.get("filtered") is True
+        ]
     reasons = metadata.get("reasons") if isinstance(metadata, dict) else None
     if isinstance(reasons, list):
         found += [reason for reason in reasons if isinstance(reason, str)]

@@ -22,8 +22,8 @@ _HOLDERS = ("error", "errors", "base_resp", "detail", "Error")
 _DEPTH = 3
 _WRAPPED = re.compile(r"^code=\d+, message=(.*), type=\w+$", re.DOTALL)
 """A Go server's error, printed whole (Groq)."""
-_STATUS_MARK = re.compile(r"^<\d{3}>\s*")
-"""Alibaba's, before the message."""
+_MARK = re.compile(r"^(?:<\d{3}>|\*)\s*")
+"""Before the message: Alibaba's status, Google's bullet."""
 
 
 def error_fields(given: Any) -> dict[str, Any]:
@@ -45,17 +45,18 @@ def innermost(given: Any) -> dict[str, Any]:
         given = given[0] if given else None
     if not isinstance(given, dict):
         return {}
+    found: dict[str, Any] = given
     for _ in range(_DEPTH):
         for name in _HOLDERS:
-            inner = given.get(name)
+            inner = found.get(name)
             if isinstance(inner, list) and inner and name in ("error", "errors"):
                 inner = inner[0]
             if isinstance(inner, dict) and inner:
-                given = inner
+                found = inner
                 break
         else:
             break
-    return given
+    return found
 
 
 def _fields(given: Any, depth: int) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def _fields(given: Any, depth: int) -> dict[str, Any]:
     if not isinstance(given, dict):
         return {}
     inner = innermost(given)
-    told: dict[str, Any] = {
+    said: dict[str, Any] = {
         "message": _message(inner) or _message(given),
         "code": _code(inner, given),
         "error_type": _type(inner) or _type(given),
@@ -74,10 +75,22 @@ def _fields(given: Any, depth: int) -> dict[str, Any]:
         "provider_request_id": _request_id(inner, given),
         "status": _status(inner, given),
     }
-    told = {name: value for name, value in told.items() if value is not None and value != ""}
+    told = {name: value for name, value in said.items() if value is not None and value != ""}
+    if told.get("message") and (more := _beside(inner, told)):
+        told["message"] = f"{told['message'].rstrip('. ')}: {more}"
     for passed_on in _passed_on(inner, given, told.get("message", "")):
-        told = _joined(told, _fields(passed_on, depth - 1) if depth else {})
+        if depth:
+            told = _joined(told, _fields(passed_on, depth - 1))
     return told
+
+
+def _beside(inner: dict[str, Any], told: dict[str, Any]) -> str:
+    """What was wrong, where the message itself says only that something was."""
+    details, param = inner.get("details"), told.get("param", "")
+    if isinstance(details, list) and any(isinstance(each, dict) and "msg" in each for each in details):
+        return _validation(details)
+    # Xiaomi's param is a sentence, no name.
+    return param if " " in param and param not in told["message"] else ""
 
 
 def _passed_on(inner: dict[str, Any], given: dict[str, Any], message: str) -> Iterator[Any]:
@@ -139,7 +152,7 @@ def _message(given: dict[str, Any]) -> str:
 
 def _plain(text: str) -> str:
     wrapped = _WRAPPED.match(text)
-    return _STATUS_MARK.sub("", wrapped[1] if wrapped else text).strip()[: 4 * MESSAGE_CHARS]
+    return _MARK.sub("", wrapped[1] if wrapped else text).strip()[: 4 * MESSAGE_CHARS]
 
 
 def _validation(detail: Any) -> str:

@@ -15,7 +15,10 @@ _CONTEXT = tuple(
         # vLLM: you requested 9 output tokens and your prompt contains at least 8 input tokens, for a total of ...
         rf"context length (?:is|of)(?: only)? {_L}.{{1,200}}?\btotal of (?:at least )?{_U}",
         # OpenAI, OpenRouter, vLLM
-        rf"context length (?:is|of)(?: only)? {_L}.{{1,200}}?(?:requested|resulted in)(?: about| a total of)? {_U}",
+        (
+            rf"context length (?:is|of)(?: only)? {_L}.{{1,200}}?"
+            rf"(?:requested|resulted in)(?: about| a total of)? {_U}"
+        ),
         rf"passed {_U} input tokens.{{1,120}}?context length is(?: only)? {_L}",
         rf"\(length {_U}\) is longer than the maximum model length of {_L}",
         # llama.cpp, Together and SGLang, compatible servers
@@ -51,11 +54,15 @@ _RATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # OpenAI, Groq: on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000
-        rf"\b(?P<unit>(?:input |output )?tokens|requests) per {_TIME}[^:]{{0,20}}: limit:? {_L}"
-        rf"(?:[^,.]{{0,10}}[,.] (?:used|current):? {_U})?(?:[^,]{{0,10}}, requested (?P<asked>\d{{1,15}}))?",
+        (
+            rf"\b(?P<unit>(?:input |output )?tokens|requests) per {_TIME}[^:]{{0,20}}: limit:? {_L}"
+            rf"(?:[^,.]{{0,10}}[,.] (?:used|current):? {_U})?(?:[^,]{{0,10}}, requested (?P<asked>\d{{1,15}}))?"
+        ),
         # Anthropic: of 30,000 input tokens per minute. Cohere: limited to 40 API calls / minute
-        rf"(?:rate limit[^.]{{0,120}}? of|limited to|limit is) {_L} "
-        rf"(?P<unit>(?:input |output )?tokens|(?:API )?calls|requests) ?(?:per|/) ?{_TIME}",
+        (
+            rf"(?:rate limit[^.]{{0,120}}? of|limited to|limit is) {_L} "
+            rf"(?P<unit>(?:input |output )?tokens|(?:API )?calls|requests) ?(?:per|/) ?{_TIME}"
+        ),
     )
 )
 _SEPARATORS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")

@@ -1,8 +1,8 @@
 """Waits in the words of a message: the only place where some providers tell them (OpenAI, Groq, Azure, GitHub).
 
-    Please try again in 5.289s.     Please try again in 6m0s.     Please retry after 20 seconds.
-    Please retry in 34.07s.         Please wait 86372 seconds before retrying.
-    Your quota will reset after 3h22m10s.     You will regain access on 2026-12-01 at 00:00 UTC.
+Please try again in 5.289s.     Please try again in 6m0s.     Please retry after 20 seconds.
+Please retry in 34.07s.         Please wait 86372 seconds before retrying.
+Your quota will reset after 3h22m10s.     You will regain access on 2026-12-01 at 00:00 UTC.
 """
 
 import re
@@ -20,7 +20,15 @@ _WAIT = re.compile(
     rf"((?:{_PART}[\s,]*(?:and )?){{1,5}})"
 )
 _STEP = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]+)")
-_UNIT_S = (("ms", 0.001), ("mil", 0.001), ("s", 1.0), ("mi", 60.0), ("m", 60.0), ("h", 3600.0), ("d", 86400.0))
+_UNIT_S = (
+    ("ms", 0.001),
+    ("mil", 0.001),
+    ("s", 1.0),
+    ("mi", 60.0),
+    ("m", 60.0),
+    ("h", 3600.0),
+    ("d", 86400.0),
+)
 """By the beginning of the unit's name."""
 _DATE = re.compile(r"\b(?:on|until|at) (\d{4}-\d\d-\d\d)(?:[ t]+(?:at )?(\d\d:\d\d(?::\d\d)?))? ?(?:utc|z)\b")
 

@@ -1,0 +1,88 @@
+"""Whether the model that answered is the one that was asked for, under another of its names.
+
+    gpt-4o                      gpt-4o-2024-08-06                     a dated snapshot
+    claude-3-5-sonnet-latest    claude-3-5-sonnet-20241022            the newest snapshot
+    anthropic/claude-sonnet-4.6 anthropic/claude-4.6-sonnet-20260217  the same words in another order
+    gemini-2.5-flash            models/gemini-2.5-flash               Google's full name
+    meta-llama/Llama-3.1-8B     llama3.1-8b                           a vendor before it, punctuation, case
+    phi3                        phi3:latest                           Ollama's tag
+    Qwen3-4B-Q4_K_M             /models/Qwen3-4B-Q4_K_M.gguf          llama.cpp's file
+    openrouter/auto             anything                              a router that chooses
+
+A size, a version or a word that only one of them has makes another model: `qwen3-4b` is not `qwen3-8b`.
+"""
+
+import re
+
+from greenroom.messages.contracts import Clock, EventSink, Target
+from greenroom.messages.events import ProviderModelMismatch
+
+_CHOOSERS = frozenset({"auto", "default", "free", "best"})
+"""Last parts of names that leave the choice to the server."""
+_DATE = re.compile(r"^(?:(?:19|20)\d{6}|(?:19|20)\d\d(?:0[1-9]|1[0-2])|\d{4})$")
+"""20240806; 202408; 0613 (month and day) and 2507 (year and month)."""
+_DROPPED = frozenset({"latest", "gguf", "instruct", "it", "preview", "exp", "versatile", "chat", "hf", "fp8"})
+"""Words that servers leave out or add for the same model."""
+_SEEN_MAX = 1024
+
+
+def same_model(asked: str, answered: str) -> bool:
+    """Both names mean one model, as far as names can tell. Pure; linear in their length."""
+    if asked == answered:
+        return True
+    wanted, got = _words(asked), _words(answered)
+    return wanted == got or "".join(sorted(wanted)) == "".join(sorted(got))
+
+
+def matches(target: Target, answered: str | None) -> bool | None:
+    """None where it cannot be told: no name came, or the one asked says nothing of the model."""
+    asked = target.model
+    if not answered or target.own_model_names or re.split(r"[/:]", asked.lower())[-1] in _CHOOSERS:
+        return None
+    return same_model(asked, answered)
+
+
+def swapped(target: Target, answered: str | None) -> tuple[str, str, str] | None:
+    """Provider, model asked and model answered, where another one answered."""
+    if answered is None or matches(target, answered) is not False:
+        return None
+    return target.provider, target.model, answered
+
+
+class Mismatches:
+    """Tells of every (provider, asked, answered) once. Bounded: what comes after 1,024 of them is not told."""
+
+    __slots__ = ("_actor", "_clock", "_seen", "_sink")
+
+    def __init__(self, sink: EventSink, clock: Clock, actor: str) -> None:
+        self._sink, self._clock, self._actor = sink, clock, actor
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def note(self, pair: tuple[str, str, str] | None, stream_id: str) -> None:
+        """A request is over; `pair` is what `swapped` said of it."""
+        if pair is None or pair in self._seen or len(self._seen) >= _SEEN_MAX:
+            return
+        self._seen.add(pair)
+        if self._sink.wants(ProviderModelMismatch.name):
+            provider, asked, answered = pair
+            event = ProviderModelMismatch(
+                at_s=self._clock.wall_s(), actor=self._actor, stream_id=stream_id, provider=provider,
+                model_asked=asked, model_answered=answered,
+            )  # fmt: skip
+            self._sink.emit(event)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """What of a name tells the model, in order of the alphabet: no vendor, date, tag, file ending or case."""
+    plain = name.lower().replace("\\", "/").rstrip("/")
+    plain = plain.removesuffix(".gguf").removesuffix(":latest").removesuffix(":free").rpartition("/")[2]
+    plain = re.sub(r"\b(?:19|20)\d\d-[01]\d-[0-3]\d\b", " ", plain)
+    plain = re.sub(r"(?:^|(?<=[.@:-]))v\d+:\d+$", "", plain)  # Bedrock's revision
+    plain = re.sub(
+        r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek)\.", "", plain
+    )
+    words = [word for word in re.split(r"[^a-z0-9.]+", plain) if word]
+    kept = [word for word in words if not _DATE.match(word) and word not in _DROPPED]
+    # 3.5 and 3-5, 4-0 and 4: versions are compared by their numbers.
+    parts = [part for word in kept for part in re.findall(r"[a-z]+|\d+", word)]
+    return tuple(sorted(part for part in parts if part != "0"))
