@@ -14,6 +14,7 @@ from greenroom.supervision.error_codes import CODES, RESAMPLED, VAGUE, plain
 from greenroom.supervision.error_phrases import by_phrase
 
 _DAY_S = 86400.0
+_PAYMENT_REQUIRED = 402
 
 _STATUS: dict[int, ErrorClass] = {
     400: "invalid_request",
@@ -117,6 +118,8 @@ def _by_status(evidence: ErrorEvidence) -> ErrorClass:
     status = evidence.status
     if status is None or status < 400:
         return _vague(evidence) or "unknown"
+    if status == _PAYMENT_REQUIRED and evidence.retry_after_s is not None:
+        return "rate_limit"  # of what is in flight: it comes back (OpenRouter)
     return _STATUS.get(status, "transient" if status >= 500 else "invalid_request")
 
 

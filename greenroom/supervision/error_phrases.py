@@ -26,7 +26,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"models?\b.{0,100}?\b(?:is|are) (?:currently |still |now )*(?:being loaded|loading|warming up)\b",
             r"(?:waiting|wait) for (?:the )?model\b",
             r"model (?:is )?not (?:yet )?ready\b",
-            r"model (?:was |has been |has )?unloaded\b",
+            r"model (?:is |was |has been |has )?unloaded\b",
         ),
     ),
     ("model_not_found", _ANY, (r"no models? (?:is |are )?(?:currently )?loaded\b",)),
@@ -187,7 +187,7 @@ _COMPILED = tuple(
     for found, statuses, alternatives in _PHRASES
 )
 
-_SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\busage limits?\b|\bdaily limit\b")
+_SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\bdaily limit\b")
 """Of an account that has nothing left; and Google's of a rate, beside the seconds until it comes back."""
 
 

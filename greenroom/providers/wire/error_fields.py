@@ -190,8 +190,11 @@ def _type(place: dict[str, Any]) -> str | None:
         value = place.get(name)
         if isinstance(value, str) and value and not (name == "type" and value == "error"):
             return value.rpartition("#")[2][:200]
-    behind = place.get("innererror")
-    return _word(behind.get("code")) if isinstance(behind, dict) else None
+    for name, word in (("innererror", "code"), ("metadata", "error_type")):
+        beside = place.get(name)
+        if isinstance(beside, dict) and isinstance(beside.get(word), str):
+            return _word(beside[word])
+    return None
 
 
 def _request_id(inner: dict[str, Any], given: dict[str, Any]) -> str | None:
