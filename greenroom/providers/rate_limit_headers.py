@@ -38,6 +38,12 @@ _REQUESTS = frozenset({"requests", "request", "req", "reqs"})
 _TOKENS = frozenset({"tokens", "token"})
 _INPUT = frozenset({"input", "prompt"})
 _OUTPUT = frozenset({"output", "completion", "generated"})
+_UNITS: dict[str, RateLimitUnit] = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+}
 _ANTHROPIC_S = 60.0
 """Its documentation states every limit without a window in the name per minute."""
 _WINDOWS_MAX = 64
@@ -117,14 +123,12 @@ class _Seen:
         if value.lstrip().startswith(("limit=", "remaining=", "reset=")):
             value = value.replace(",", ";")
         for item in re.findall(r'(?:"[^"]*"|[^",])+', value)[:_WINDOWS_MAX]:
-            names = re.findall(r'"([^"]*)"', item)
+            names = re.findall(r'"([^"]*)"', re.sub(r'\w+="[^"]*"', "", item))
             told = dict(re.findall(r"(?:^|[;\s])(\w{1,12})=\"?([\w.-]{1,32})", item))
             policy = names[-1] if names else "default"
-            unit = told.get("qu", "requests").replace("-", "_")
-            known = self._known.setdefault(policy, {})
-            known["unit"] = (
-                unit if unit in ("requests", "tokens", "input_tokens", "output_tokens") else "other"
-            )
+            known = self._known.setdefault(policy, {"unit": "requests"})
+            if "qu" in told:
+                known["unit"] = _UNITS.get(told["qu"].replace("-", "_"), "other")
             known["pool"] = "" if policy == "default" else policy
             for field, keys in _DRAFTED.items():
                 size = next((number(told[key]) for key in keys if key in told), -1.0)

@@ -24,7 +24,7 @@ _WORDS: dict[ErrorClass, str] = {
         ThrottledException Throttling Throttling.RateQuota Throttling.AllocationQuota Throttling.BurstRate
         limit_requests limit_burst_rate tokens requests input_tokens output_tokens token_quota_exceeded
         request_quota_exceeded dynamic_request_limited dynamic_token_limited concurrency_limit_exceeded
-        service_tier_capacity_exceeded request_tier_capacity_exceeded RateLimitError
+        service_tier_capacity_exceeded request_tier_capacity_exceeded
     """,
     "overloaded": """
         overloaded_error overloaded engine_overloaded engine_overloaded_error server_overloaded model_overloaded
@@ -48,7 +48,7 @@ _WORDS: dict[ErrorClass, str] = {
         model_permission_blocked_org model_permission_blocked_project organization_restricted
     """,
     "model_not_found": """
-        model_not_found model_not_found_error not_found_error NotFoundError not_found invalid_model
+        model_not_found model_not_found_error not_found_error not_found invalid_model
         invalid_model_error unknown_model model_not_exist model_not_available model_not_active
         model_not_supported model_decommissioned model_deprecated DeploymentNotFound
         ResourceNotFoundException resource_not_found_error

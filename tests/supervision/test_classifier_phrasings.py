@@ -4,12 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from phrasings import CONTEXT_LENGTH, OTHERS, QUOTA, RATE_LIMIT, Row, google, openai, rpc
 
 from greenroom.messages.failures import ErrorClass, ErrorEvidence
 from greenroom.providers.wire.evidence import http_evidence, in_stream
 from greenroom.supervision.classifier import classify, is_retryable
-
-from phrasings import CONTEXT_LENGTH, OTHERS, QUOTA, RATE_LIMIT, Row, google, openai, rpc
 
 NOW = 1767225600.0
 """2026-01-01T00:00:00Z."""

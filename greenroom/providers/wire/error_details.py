@@ -63,8 +63,11 @@ def limits_in(inner: dict[str, Any]) -> tuple[NamedLimit, ...]:
         elif _is(detail, "ErrorInfo") and isinstance(detail.get("metadata"), dict):
             about = detail["metadata"]
             found.append(_quota(about.get("quota_limit"), about.get("quota_limit_value")))
-    named = {limit.name: limit for limit in reversed(found) if limit is not None}
-    return tuple(reversed(named.values()))
+    named: dict[str, NamedLimit] = {}
+    for quota in found:
+        if quota is not None:
+            named.setdefault(quota.name, quota)
+    return tuple(named.values())
 
 
 def retryable_in(inner: dict[str, Any], given: Any) -> bool | None:

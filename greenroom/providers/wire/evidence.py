@@ -96,7 +96,10 @@ def _facts(
 
 def _each_once(limits: tuple[NamedLimit, ...]) -> tuple[NamedLimit, ...]:
     """Of one name the first: a limit that was hit before the same one told by a header."""
-    return tuple({limit.name: limit for limit in reversed(limits)}.values())[::-1]
+    known: dict[str, NamedLimit] = {}
+    for limit in limits:
+        known.setdefault(limit.name, limit)
+    return tuple(known.values())
 
 
 def _with_filters(message: str, given: Any) -> str:

@@ -88,7 +88,9 @@ def test_no_wait_is_longer_than_a_month() -> None:
     assert http_evidence(429, {}, body, NOW).retry_after_s == 30 * 86400
 
 
-@given(st.text(max_size=300) | st.from_regex(r"(try again in ([0-9]{1,9}(h|m|s|ms) ?){1,9})*", fullmatch=True))
+@given(
+    st.text(max_size=300) | st.from_regex(r"(try again in ([0-9]{1,9}(h|m|s|ms) ?){1,9})*", fullmatch=True)
+)
 def test_any_text_is_read(text: str) -> None:
     wait_s = told_wait_s(text, NOW)
     assert wait_s is None or wait_s >= 0
