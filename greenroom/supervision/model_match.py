@@ -19,8 +19,11 @@ from greenroom.messages.events import ProviderModelMismatch
 
 _CHOOSERS = frozenset({"auto", "default", "free", "best"})
 """Last parts of names that leave the choice to the server."""
-_DATE = re.compile(r"^(?:(?:19|20)\d{6}|(?:19|20)\d\d(?:0[1-9]|1[0-2])|\d{4})$")
-"""20240806; 202408; 0613 (month and day) and 2507 (year and month)."""
+_DATES = re.compile(
+    r"(?<![\w.])(?:(?:19|20)\d\d-[01]\d-[0-3]\d|(?:0[1-9]|1[0-2])-(?:[0-3]\d|20\d\d)"
+    r"|(?:19|20)\d{6}|\d{4}|\d{6}|0\d\d)(?![\w.])"
+)
+"""2024-08-06; 05-20 and 08-2024; 20241022; 0613 and 2507; a revision, 001."""
 _DROPPED = frozenset({"latest", "gguf", "instruct", "it", "preview", "exp", "versatile", "chat", "hf", "fp8"})
 """Words that servers leave out or add for the same model."""
 _SEEN_MAX = 1024
@@ -30,8 +33,7 @@ def same_model(asked: str, answered: str) -> bool:
     """Both names mean one model, as far as names can tell. Pure; linear in their length."""
     if asked == answered:
         return True
-    wanted, got = _words(asked), _words(answered)
-    return wanted == got or "".join(sorted(wanted)) == "".join(sorted(got))
+    return _words(asked) == _words(answered)
 
 
 def matches(target: Target, answered: str | None) -> bool | None:
@@ -73,16 +75,14 @@ class Mismatches:
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """What of a name tells the model, in order of the alphabet: no vendor, date, tag, file ending or case."""
+    """What of a name tells the model, in the order of the alphabet: no vendor, date, tag, file or case."""
     plain = name.lower().replace("\\", "/").rstrip("/")
     plain = plain.removesuffix(".gguf").removesuffix(":latest").removesuffix(":free").rpartition("/")[2]
-    plain = re.sub(r"\b(?:19|20)\d\d-[01]\d-[0-3]\d\b", " ", plain)
-    plain = re.sub(r"(?:^|(?<=[.@:-]))v\d+:\d+$", "", plain)  # Bedrock's revision
-    plain = re.sub(
-        r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek)\.", "", plain
-    )
-    words = [word for word in re.split(r"[^a-z0-9.]+", plain) if word]
-    kept = [word for word in words if not _DATE.match(word) and word not in _DROPPED]
-    # 3.5 and 3-5, 4-0 and 4: versions are compared by their numbers.
-    parts = [part for word in kept for part in re.findall(r"[a-z]+|\d+", word)]
-    return tuple(sorted(part for part in parts if part != "0"))
+    plain = re.sub(r"(?<=[-.@:])v\d+:\d+$", "", plain)  # Bedrock's revision
+    plain = re.sub(r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek)\.", "", plain)
+    plain = _DATES.sub("", plain)
+    # 3-5 and 3.5, 35 and 3.5, 4-0 and 4 are one version each.
+    plain = re.sub(r"(?<![\w.])(\d+)[-_](\d+)(?![\w.])", r"\1.\2", plain)
+    words = [word for word in re.split(r"[^a-z0-9.]+", plain) if word not in _DROPPED]
+    units = [unit for word in words for unit in re.findall(r"[a-z]+|\d+(?:\.\d+)*", word)]
+    return tuple(sorted(unit.removesuffix(".0").replace(".", "") for unit in units))
