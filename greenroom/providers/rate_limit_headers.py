@@ -47,6 +47,7 @@ _UNITS: dict[str, RateLimitUnit] = {
 _ANTHROPIC_S = 60.0
 """Its documentation states every limit without a window in the name per minute."""
 _WINDOWS_MAX = 64
+_VALUE_CHARS = 1024
 _RESET_MAX_S = 366 * 86400.0
 
 
@@ -64,7 +65,7 @@ def rate_limits_of(
     seen = _Seen(next((value for name, value in pairs if name == "date"), None), now)
     for name, value in pairs:
         if "limit" in name or "anthropic-" in name:
-            seen.take(name, value)
+            seen.take(name, value[:_VALUE_CHARS])
     windows = seen.windows(window_s)
     if not windows and seen.query_cost is None:
         return None

@@ -15,7 +15,7 @@ _WORDS: dict[ErrorClass, str] = {
         insufficient_quota billing_error billing_hard_limit_reached billing_not_active credit_balance_exhausted
         organization_spend_limit_exceeded project_spend_limit_exceeded organization_usage_limit_exceeded
         enforced_spend_limit_reached exceeded_current_quota_error insufficient_balance insufficient_credits
-        insufficient_user_quota payment_required usage_limit_reached usage_limit_exceeded quota_exceeded
+        insufficient_user_quota NOT_ENOUGH_BALANCE budget_exceeded payment_required usage_limit_reached usage_limit_exceeded quota_exceeded
         ServiceQuotaExceededException BILLING_DISABLED Arrearage AllocationQuota.FreeTierOnly
     """,
     "rate_limit": """
@@ -80,8 +80,8 @@ _VAGUE_WORDS: dict[ErrorClass, str] = {
 }
 """Words that say less than the message and the status do. They count where these say nothing."""
 
-_RESAMPLED = "tool_use_failed output_parse_failed"
-"""The model wrote a tool call that its own server refused (Groq): asked again it writes another."""
+_RESAMPLED = "tool_use_failed output_parse_failed json_validate_failed"
+"""The model wrote what its own server refused, a tool call or JSON (Groq): asked again it writes another."""
 
 
 def plain(word: str) -> str:

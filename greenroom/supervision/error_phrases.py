@@ -169,6 +169,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"throttl",
             r"(?:requests|tokens|calls) (?:per|/) ?(?:second|minute|min|hour|day)\b",
             r"concurren(?:cy limit|t requests)\b",
+            r"(?:request|token|qps|rpm|tpm) limit (?:reached|exceeded)\b",
         ),
     ),
     (
@@ -187,7 +188,7 @@ _COMPILED = tuple(
     for found, statuses, alternatives in _PHRASES
 )
 
-_SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\bdaily limit\b")
+_SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\bdaily limit\b|余额不足|欠费")  # noqa: RUF001
 """Of an account that has nothing left; and Google's of a rate, beside the seconds until it comes back."""
 
 

@@ -79,7 +79,9 @@ def _words(name: str) -> tuple[str, ...]:
     plain = name.lower().replace("\\", "/").rstrip("/")
     plain = plain.removesuffix(".gguf").removesuffix(":latest").removesuffix(":free").rpartition("/")[2]
     plain = re.sub(r"(?<=[-.@:])v\d+:\d+$", "", plain)  # Bedrock's revision
-    plain = re.sub(r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek)\.", "", plain)
+    plain = re.sub(
+        r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek)\.", "", plain
+    )
     plain = _DATES.sub("", plain)
     # 3-5 and 3.5, 35 and 3.5, 4-0 and 4 are one version each.
     plain = re.sub(r"(?<![\w.])(\d+)[-_](\d+)(?![\w.])", r"\1.\2", plain)

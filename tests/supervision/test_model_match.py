@@ -82,7 +82,12 @@ def test_each_pair_is_told_once_and_there_is_a_bound() -> None:
         mismatches.note(("acme", "a", "b"), "s1")
         mismatches.note(None, "s2")
     (event,) = log.of("provider.model_mismatch")
-    assert (event.provider, event.model_asked, event.model_answered, event.stream_id) == ("acme", "a", "b", "s1")
+    assert (event.provider, event.model_asked, event.model_answered, event.stream_id) == (
+        "acme",
+        "a",
+        "b",
+        "s1",
+    )
     for number in range(2000):
         mismatches.note(("acme", "a", str(number)), "s")
     assert len(log.events) == 1024

@@ -51,7 +51,9 @@ def test_the_limits_reach_the_completion(profile: str | None, window_s: float) -
 
 
 def test_a_refused_attempt_tells_them_too() -> None:
-    refusal = Script.failing(429, "slow down", headers={"x-ratelimit-remaining-requests": "0", "retry-after": "9"})
+    refusal = Script.failing(
+        429, "slow down", headers={"x-ratelimit-remaining-requests": "0", "retry-after": "9"}
+    )
     options = StreamingOptions(max_reconnect_attempts=0)
     with Simulator(refusal) as simulator, ActorSystem.start(config(simulator.base_url)) as system:
         with pytest.raises(StreamError) as failed:

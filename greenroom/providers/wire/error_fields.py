@@ -16,12 +16,18 @@ from greenroom.providers.wire.error_details import details_of, reason_of
 MESSAGE_CHARS = 1000
 _MESSAGES = (
     "message", "detail", "error_description", "error_msg", "error_message", "errorMessage", "status_msg", "msg",
-    "Message", "title",
+    "Message", "description", "title",
 )  # fmt: skip
 _HOLDERS = ("error", "errors", "base_resp", "detail", "Error")
 _DEPTH = 3
 _WRAPPED = re.compile(r"^code=\d+, message=(.*), type=\w+$", re.DOTALL)
 """A Go server's error, printed whole (Groq)."""
+_REPEATED = re.compile(
+    r"; messages = \[.*|, input_value=.*?, input_type=\w+(?=\])"
+    r"|\s*For further information visit https://errors\.pydantic\.dev/\S*",
+    re.DOTALL,
+)
+"""The request itself, behind the error (llama.cpp, pydantic). A prompt has no place in a message, which is logged."""
 _MARK = re.compile(r"^(?:<\d{3}>|\*)\s*")
 """Before the message: Alibaba's status, Google's bullet."""
 
@@ -95,7 +101,8 @@ def _beside(inner: dict[str, Any], told: dict[str, Any]) -> str:
 
 def _passed_on(inner: dict[str, Any], given: dict[str, Any], message: str) -> Iterator[Any]:
     """The error of a server behind this one: JSON in the message, OpenRouter's `raw`, a nested error."""
-    if message.lstrip().startswith(("{", "[")) and (found := _json(message)) is not None:
+    start = 0 if message.startswith("[") else message.find('{"')
+    if start >= 0 and (found := _json(message[start:])) is not None:
         yield found
     metadata = inner.get("metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("raw"), (str, dict, list)):
@@ -112,7 +119,9 @@ def _joined(told: dict[str, Any], behind: dict[str, Any]) -> dict[str, Any]:
     if not behind.get("message"):
         return told
     own, theirs = told.get("message", ""), behind["message"]
-    if own.lstrip().startswith(("{", "[")) or _says_nothing(own):
+    if '{"' in own:
+        own = own[: own.find('{"')].rstrip(" -:")
+    if own.startswith("[") or _says_nothing(own):
         message = theirs
     else:
         message = own if theirs in own else f"{own.rstrip('.: ')}: {theirs}"
@@ -138,12 +147,14 @@ def _json(text: str) -> Any:
         return None
 
 
-def _message(given: dict[str, Any]) -> str:
-    for name in (*_MESSAGES, "error"):
+def _message(given: dict[str, Any], depth: int = _DEPTH) -> str:
+    for name in (*_MESSAGES, "error", "errors", "issues"):
         value = given.get(name)
         if isinstance(value, str) and value.strip():
             return _plain(value)
         if isinstance(value, (list, dict)) and value and (told := _validation(value)):
+            return told
+        if isinstance(value, dict) and value and depth and (told := _message(value, depth - 1)):
             return told
         if isinstance(value, (int, float)) and value:
             return f"error {value}"
@@ -152,11 +163,12 @@ def _message(given: dict[str, Any]) -> str:
 
 def _plain(text: str) -> str:
     wrapped = _WRAPPED.match(text)
-    return _MARK.sub("", wrapped[1] if wrapped else text).strip()[: 4 * MESSAGE_CHARS]
+    whole = (wrapped[1] if wrapped else text)[: 16 * MESSAGE_CHARS]
+    return _MARK.sub("", _REPEATED.sub("", whole)).strip()
 
 
 def _validation(detail: Any) -> str:
-    """FastAPI's 422: a list of {loc, msg}. Another server's list: the messages in it."""
+    """FastAPI's list of {loc, msg}, zod's of {path, message}; of another server's list the messages in it."""
     faults = detail if isinstance(detail, list) else [detail]
     told = []
     for fault in faults[:20]:
@@ -164,7 +176,8 @@ def _validation(detail: Any) -> str:
             told.append(fault)
         elif isinstance(fault, dict):
             text = next((fault[name] for name in ("msg", *_MESSAGES) if isinstance(fault.get(name), str)), "")
-            place = ".".join(str(part) for part in fault["loc"]) if isinstance(fault.get("loc"), list) else ""
+            parts = next((fault[name] for name in ("loc", "path") if isinstance(fault.get(name), list)), [])
+            place = ".".join(str(part) for part in parts[:20])
             told.append(f"{place}: {text}" if place and text else text)
     return "; ".join(text for text in told if text)
 

@@ -67,6 +67,29 @@ SHAPES: dict[str, tuple[Any, dict[str, Any]]] = {
         {"error": "400 Bad Request", "status": 400, "details": {"error": {"message": "m", "code": "c"}}},
         {"message": "m", "code": "c", "status": 400},
     ),
+    "Mistral, a validation": (
+        {"object": "error", "message": {"detail": [{"loc": ["body", "x"], "msg": "no", "input": 1}]}},
+        {"message": "body.x: no"},
+    ),
+    "zod": (
+        {"details": {"_errors": []}, "issues": [{"path": ["model"], "message": "Required"}]},
+        {"message": "model: Required"},
+    ),
+    "Writer": ({"errors": [{"description": "m", "key": "k"}], "extras": {}}, {"message": "m"}),
+    "a list of strings": ({"errors": ["m", "n"], "name": "bad_request"}, {"message": "m; n"}),
+    "LiteLLM": (
+        {"error": {"message": 'litellm.BadRequestError: OpenAIException - {"error":{"message":"no such x","code":"c"}}'}},
+        {"message": "litellm.BadRequestError: OpenAIException: no such x", "code": "c"},
+    ),
+    "llama.cpp, with the prompt behind it": (
+        {"error": {"code": 500, "message": 'Unsupported type: "x"; messages = [ {"content": "secret plan"} ]'}},
+        {"message": 'Unsupported type: "x"', "code": "500", "status": 500},
+    ),
+    "pydantic, with the prompt in it": (
+        {"detail": "1 error x no [type=extra_forbidden, input_value='secret plan', input_type=str]\n    For further "
+         "information visit https://errors.pydantic.dev/2.11/v/extra_forbidden"},
+        {"message": "1 error x no [type=extra_forbidden]"},
+    ),
     "no message": ({"error": {"code": "c"}}, {"code": "c"}),
     "nothing": ({}, {}),
 }  # fmt: skip

@@ -112,7 +112,7 @@ def test_the_provider_s_code_and_words_are_kept(name: str) -> None:
     error = body.get("error", body) if isinstance(body, dict) else body[0]["error"]
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         said, read = (" ".join(text.split()) for text in (error["message"], got.message))
-        assert read in said or said.rstrip(".") in read
+        assert read[:60] in said or said.rstrip(".") in read
         if isinstance(error.get("code"), str) and not error["code"].isdecimal():
             assert got.code == error["code"]
 
