@@ -71,6 +71,8 @@ class NamedLimit(Value):
     name: str
     limit: float | None = None
     used: float | None = None
+    requested: float | None = None
+    """What the refused request alone asked for, where it was told."""
     remaining: float | None = None
     reset_s: float | None = None
     """Seconds from the answer until it is full again."""

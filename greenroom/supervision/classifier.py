@@ -70,7 +70,17 @@ def is_retryable(evidence: ErrorEvidence, error_class: ErrorClass) -> bool:
     """Whether a second try could end otherwise. The provider's explicit word wins."""
     if evidence.is_retryable is not None:
         return evidence.is_retryable
+    if too_large_alone(evidence):
+        return False
     return error_class in _RETRYABLE or plain(evidence.code or "") in RESAMPLED
+
+
+def too_large_alone(evidence: ErrorEvidence) -> bool:
+    """This one request asks for more than a whole window has: no wait makes room for it."""
+    return any(
+        limit.exceeded and limit.limit is not None and (limit.requested or 0.0) > limit.limit
+        for limit in evidence.limits
+    )
 
 
 def _own(evidence: ErrorEvidence) -> ErrorClass | None:

@@ -15,7 +15,8 @@ _WORDS: dict[ErrorClass, str] = {
         insufficient_quota billing_error billing_hard_limit_reached billing_not_active credit_balance_exhausted
         organization_spend_limit_exceeded project_spend_limit_exceeded organization_usage_limit_exceeded
         enforced_spend_limit_reached exceeded_current_quota_error insufficient_balance insufficient_credits
-        insufficient_user_quota NOT_ENOUGH_BALANCE budget_exceeded payment_required usage_limit_reached usage_limit_exceeded quota_exceeded
+        insufficient_user_quota NOT_ENOUGH_BALANCE budget_exceeded
+        payment_required usage_limit_reached usage_limit_exceeded quota_exceeded
         ServiceQuotaExceededException BILLING_DISABLED Arrearage AllocationQuota.FreeTierOnly
     """,
     "rate_limit": """

@@ -19,6 +19,11 @@ _END = r"(?=[:.,;]|$| (?!input|output|param|setting|config|type|version))"
 """The model itself, not something of it."""
 _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
     (
+        "transient",
+        frozenset({400, 500}),
+        (r"model has crashed\b", r"(?:model|llama) runner (?:has|process)\b"),
+    ),
+    (
         "model_loading",
         _BAD | _BUSY | {404, 425},
         (
@@ -188,7 +193,7 @@ _COMPILED = tuple(
     for found, statuses, alternatives in _PHRASES
 )
 
-_SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\bdaily limit\b|余额不足|欠费")  # noqa: RUF001
+_SPENT = re.compile(r"\bexceeded your current quota\b|\bplan and billing\b|\bdaily limit\b|余额不足|欠费")
 """Of an account that has nothing left; and Google's of a rate, beside the seconds until it comes back."""
 
 

@@ -3,7 +3,7 @@
 from greenroom.messages.commands import CancelledBy
 from greenroom.messages.contracts import Target
 from greenroom.messages.failures import ErrorClass, ErrorEvidence, Failure, NamedLimit
-from greenroom.supervision.classifier import classify, is_retryable
+from greenroom.supervision.classifier import classify, is_retryable, too_large_alone
 
 _REMEDIES: dict[ErrorClass, str] = {
     "credential": "check the api_key of provider {provider!r}",
@@ -82,7 +82,7 @@ def _message(evidence: ErrorEvidence, error_class: ErrorClass, target: Target, g
         if remedy := _remedy(evidence, error_class):
             parts.append(remedy.format(provider=target.provider, model=target.model))
         wait_s = evidence.retry_after_s
-        if wait_s and f"{int(wait_s)}" not in said + given_up:
+        if wait_s and not too_large_alone(evidence) and f"{int(wait_s)}" not in said + given_up:
             parts.append(f"try again in {wait_s:.6g} s")
     if given_up:
         parts.append(given_up)
@@ -105,6 +105,8 @@ def _said(evidence: ErrorEvidence, target: Target) -> str:
 
 
 def _remedy(evidence: ErrorEvidence, error_class: ErrorClass) -> str | None:
+    if error_class == "rate_limit" and too_large_alone(evidence):
+        return _REMEDY_BY_STATUS[413]
     if evidence.kind == "http" and error_class == "invalid_request" and evidence.status in _REMEDY_BY_STATUS:
         return _REMEDY_BY_STATUS[evidence.status]
     if error_class == "quota" and any(

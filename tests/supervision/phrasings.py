@@ -318,6 +318,12 @@ OTHERS: tuple[Row, ...] = tuple(
             "transient"),
         ("Anthropic, inside the stream", 200, anthropic("api_error", "Internal server error"), "transient"),
         ("a gateway", 502, "<html><head><title>502 Bad Gateway</title></head></html>", "transient"),
+        ("LM Studio, inside the stream: lmstudio-bug-tracker#1347", 200, {"error": {"message":
+            "The model has crashed without additional information. (Exit code: null)"}}, "transient"),
+        ("Ollama", 500, {"error": "model runner has unexpectedly stopped, this may be due to resource "
+            "limitations"}, "transient"),
+        ("Responses, the whole response", 200, {"status": "failed", "error": {"code": "server_error",
+            "message": "m"}}, "transient"),
         ("Cloudflare", 524, "error code: 524", "transient"),
         ("Gemini", 504, google(504, "DEADLINE_EXCEEDED", "m"), "transient"),
         # the request

@@ -110,3 +110,12 @@ def test_a_tool_call_that_the_server_refused_is_sampled_again() -> None:
     evidence = seen(400, openai("tool call validation failed", "invalid_request_error", "tool_use_failed"))
     assert classify(evidence) == "invalid_request"
     assert is_retryable(evidence, "invalid_request")
+
+
+def test_one_request_that_is_larger_than_a_whole_window_is_not_asked_again() -> None:
+    message = "Request too large for m on tokens per min (TPM): Limit 6000, Requested 9837."
+    evidence = seen(413, openai(message, "tokens", "rate_limit_exceeded"))
+    assert classify(evidence) == "rate_limit"
+    assert not is_retryable(evidence, "rate_limit")
+    waits = seen(429, openai(message.replace("9837", "5000"), "tokens", "rate_limit_exceeded"))
+    assert is_retryable(waits, "rate_limit")

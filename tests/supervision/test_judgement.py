@@ -11,6 +11,7 @@ from greenroom.supervision.judgement import failure_of
 TARGET = Target("acme", "openai-chat", "big-1")
 
 
+SHORTER = "; shorten the messages or lower max_output_tokens"
 CONTEXT = (NamedLimit(name="context_tokens", limit=8192, used=8200, exceeded=True),)
 
 
@@ -57,8 +58,7 @@ def judged(given_up: str = "", **facts: Any) -> Failure:
         ({"kind": "http", "status": 413}, "acme answered HTTP 413: no way; send less in one request"),
         (
             {"kind": "http", "status": 400, "code": "context_length_exceeded", "limits": CONTEXT},
-            "acme answered HTTP 400: no way; used 8,200 of 8,192 tokens; "
-            "shorten the messages or lower max_output_tokens",
+            "acme answered HTTP 400: no way; used 8,200 of 8,192 tokens" + SHORTER,
         ),
         (
             {

@@ -27,7 +27,7 @@ _REPEATED = re.compile(
     r"|\s*For further information visit https://errors\.pydantic\.dev/\S*",
     re.DOTALL,
 )
-"""The request itself, behind the error (llama.cpp, pydantic). A prompt has no place in a message, which is logged."""
+"""The request itself, behind the error (llama.cpp, pydantic). Messages are logged: a prompt has no place in them."""
 _MARK = re.compile(r"^(?:<\d{3}>|\*)\s*")
 """Before the message: Alibaba's status, Google's bullet."""
 
@@ -176,8 +176,8 @@ def _validation(detail: Any) -> str:
             told.append(fault)
         elif isinstance(fault, dict):
             text = next((fault[name] for name in ("msg", *_MESSAGES) if isinstance(fault.get(name), str)), "")
-            parts = next((fault[name] for name in ("loc", "path") if isinstance(fault.get(name), list)), [])
-            place = ".".join(str(part) for part in parts[:20])
+            parts = next((fault[name] for name in ("loc", "path") if isinstance(fault.get(name), list)), None)
+            place = ".".join(str(part) for part in (parts or ())[:20])
             told.append(f"{place}: {text}" if place and text else text)
     return "; ".join(text for text in told if text)
 
@@ -201,7 +201,9 @@ def _code(inner: dict[str, Any], given: dict[str, Any]) -> str | None:
 def _type(place: dict[str, Any]) -> str | None:
     for name in ("type", "error_type", "__type", "status", "reason", "errorType"):
         value = place.get(name)
-        if isinstance(value, str) and value and not (name == "type" and value == "error"):
+        if not isinstance(value, str) or not value or (name, value) == ("type", "error"):
+            continue
+        if name != "status" or value.isupper():  # a response's status is another thing
             return value.rpartition("#")[2][:200]
     for name, word in (("innererror", "code"), ("metadata", "error_type")):
         beside = place.get(name)

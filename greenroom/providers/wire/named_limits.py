@@ -91,6 +91,6 @@ def _limit(name: str, told: dict[str, str | None]) -> NamedLimit:
         used = numbers["limit"] + numbers["over"]
     window = told.get("window")
     return NamedLimit(
-        name=name, limit=numbers["limit"], used=used, exceeded=True,
+        name=name, limit=numbers["limit"], used=used, requested=numbers.get("asked"), exceeded=True,
         window_s=_WINDOW_S[window.lower()[:3]] if window else None,
     )  # fmt: skip

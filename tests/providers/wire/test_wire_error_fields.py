@@ -35,9 +35,10 @@ SHAPES: dict[str, tuple[Any, dict[str, Any]]] = {
                 {"message": "m", "code": "1500", "error_type": "invalid_model", "status": 400}),
     "Cloudflare": ({"success": False, "errors": [{"code": 5007, "message": "m"}], "result": None},
                    {"message": "m", "code": "5007"}),
-    "Azure, innererror": ({"error": {"code": "content_filter", "message": "m",
-                                     "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
-                          {"message": "m", "code": "content_filter", "error_type": "ResponsibleAIPolicyViolation"}),
+    "Azure, innererror": (
+        {"error": {"code": "content_filter", "message": "m", "innererror": {"code": "ResponsibleAIPolicy"}}},
+        {"message": "m", "code": "content_filter", "error_type": "ResponsibleAIPolicy"},
+    ),
     "Azure, details": ({"error": {"message": "invalid input error", "status": 422,
                                   "details": [{"loc": ["body", "x"], "msg": "a string", "input": {}}]}},
                        {"message": "invalid input error: body.x: a string", "status": 422}),
@@ -78,16 +79,16 @@ SHAPES: dict[str, tuple[Any, dict[str, Any]]] = {
     "Writer": ({"errors": [{"description": "m", "key": "k"}], "extras": {}}, {"message": "m"}),
     "a list of strings": ({"errors": ["m", "n"], "name": "bad_request"}, {"message": "m; n"}),
     "LiteLLM": (
-        {"error": {"message": 'litellm.BadRequestError: OpenAIException - {"error":{"message":"no such x","code":"c"}}'}},
-        {"message": "litellm.BadRequestError: OpenAIException: no such x", "code": "c"},
+        {"error": {"message": 'litellm.BadRequestError: O - {"error":{"message":"no such x","code":"c"}}'}},
+        {"message": "litellm.BadRequestError: O: no such x", "code": "c"},
     ),
     "llama.cpp, with the prompt behind it": (
         {"error": {"code": 500, "message": 'Unsupported type: "x"; messages = [ {"content": "secret plan"} ]'}},
         {"message": 'Unsupported type: "x"', "code": "500", "status": 500},
     ),
     "pydantic, with the prompt in it": (
-        {"detail": "1 error x no [type=extra_forbidden, input_value='secret plan', input_type=str]\n    For further "
-         "information visit https://errors.pydantic.dev/2.11/v/extra_forbidden"},
+        {"detail": "1 error x no [type=extra_forbidden, input_value='secret plan', input_type=str]\n For "
+         "further information visit https://errors.pydantic.dev/2.11/v/extra_forbidden"},
         {"message": "1 error x no [type=extra_forbidden]"},
     ),
     "no message": ({"error": {"code": "c"}}, {"code": "c"}),
