@@ -27,7 +27,7 @@ _REPEATED = re.compile(
     r"|\s*For further information visit https://errors\.pydantic\.dev/\S*",
     re.DOTALL,
 )
-"""The request itself, behind the error (llama.cpp, pydantic). Messages are logged: a prompt has no place in them."""
+"""The request itself, behind the error (llama.cpp, pydantic): messages are logged, and no place for a prompt."""
 _MARK = re.compile(r"^(?:<\d{3}>|\*)\s*")
 """Before the message: Alibaba's status, Google's bullet."""
 
