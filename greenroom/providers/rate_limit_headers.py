@@ -34,6 +34,8 @@ _WINDOW_S = {
 }  # fmt: skip
 _SHORT_WINDOW = re.compile(r"^(\d{1,4})(s|m|h|d)$")
 _SHORT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FIRST = re.compile(r"[,;]")
+_POLICY = re.compile(r"(?:^|[,\s])(\d{1,15})\s*;\s*w=(\d{1,9})")
 _REQUESTS = frozenset({"requests", "request", "req", "reqs"})
 _TOKENS = frozenset({"tokens", "token"})
 _INPUT = frozenset({"input", "prompt"})
@@ -112,12 +114,14 @@ class _Seen:
         if what == "resets_in_s":
             wait_s = seconds(value, self._date, self._now)
             return {what: wait_s} if 0 <= wait_s <= _RESET_MAX_S else {}
-        first, *policies = re.split(r"[,;]", value, maxsplit=1)
-        size = number(first)
-        window = re.search(rf"(?:^|[,\s]){re.escape(first.strip())}\s*;\s*w=(\d{{1,9}})", value)
+        size = number(_FIRST.split(value, maxsplit=1)[0])
         if size < 0 or (what == "window_s" and not size):
             return {}
-        return {what: size} | ({"window_s": float(window[1])} if policies and window else {})
+        # An older draft's "100, 100;w=60": the limit, then the policies; the one of this limit has its window.
+        for policy, window in _POLICY.findall(value) if ";" in value else ():
+            if float(policy) == size:
+                return {what: size, "window_s": float(window)}
+        return {what: size}
 
     def _drafted(self, value: str) -> None:
         """A value of the IETF drafts' structured RateLimit and RateLimit-Policy."""

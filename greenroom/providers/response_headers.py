@@ -28,7 +28,6 @@ _REQUEST_IDS = (
     "x-goog-request-id",
     "x-kong-request-id",
     "nvcf-reqid",
-    "cf-ray",
 )
 """Those of a gateway behind those of the provider."""
 LONGEST_S = 30 * 86400.0

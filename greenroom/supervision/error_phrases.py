@@ -187,6 +187,18 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"unknown format\b",
         ),
     ),
+    (
+        # Inside a stream, without a status: the server's own bad moment.
+        "transient",
+        frozenset(),
+        (
+            r"(?:internal|unexpected|unknown|server) (?:server )?error\b",
+            r"error (?:has )?occurred\b",
+            r"error was encountered\b",
+            r"server had an error\b",
+            r"timed? ?out\b",
+        ),
+    ),
 )
 _COMPILED = tuple(
     (found, statuses, re.compile("|".join(rf"(?<!\w)(?:{each})" for each in alternatives)))

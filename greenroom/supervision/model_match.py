@@ -13,10 +13,13 @@ A size, a version or a word that only one of them has makes another model: `qwen
 """
 
 import re
+from functools import lru_cache
 
 from greenroom.messages.contracts import Clock, EventSink, Target
 from greenroom.messages.events import ProviderModelMismatch
 
+_SEEN_MAX = 1024
+"""Pairs of names that are remembered."""
 _CHOOSERS = frozenset({"auto", "default", "free", "best"})
 """Last parts of names that leave the choice to the server."""
 _DATES = re.compile(
@@ -26,22 +29,22 @@ _DATES = re.compile(
 """2024-08-06; 05-20 and 08-2024; 20241022; 0613 and 2507; a revision, 001."""
 _DROPPED = frozenset({"latest", "gguf", "instruct", "it", "preview", "exp", "versatile", "chat", "hf", "fp8"})
 """Words that servers leave out or add for the same model."""
-_SEEN_MAX = 1024
 
 
+@lru_cache(maxsize=_SEEN_MAX)
 def same_model(asked: str, answered: str) -> bool:
     """Both names mean one model, as far as names can tell. Pure; linear in their length."""
-    if asked == answered:
-        return True
-    return _words(asked) == _words(answered)
+    return asked == answered or _words(asked) == _words(answered)
 
 
 def matches(target: Target, answered: str | None) -> bool | None:
     """None where it cannot be told: no name came, or the one asked says nothing of the model."""
     asked = target.model
-    if not answered or target.own_model_names or re.split(r"[/:]", asked.lower())[-1] in _CHOOSERS:
+    if not answered or target.own_model_names:
         return None
-    return same_model(asked, answered)
+    if asked == answered:
+        return True
+    return None if re.split(r"[/:]", asked.lower())[-1] in _CHOOSERS else same_model(asked, answered)
 
 
 def swapped(target: Target, answered: str | None) -> tuple[str, str, str] | None:

@@ -322,6 +322,10 @@ OTHERS: tuple[Row, ...] = tuple(
             "The model has crashed without additional information. (Exit code: null)"}}, "transient"),
         ("Ollama", 500, {"error": "model runner has unexpectedly stopped, this may be due to resource "
             "limitations"}, "transient"),
+        ("Ollama, inside the stream", 200, {"error": "an error was encountered while running the model"},
+            "transient"),
+        ("a gateway, inside the stream", 200, {"error": "Internal Server Error"}, "transient"),
+        ("a gateway's own clock, inside the stream", 200, {"error": "upstream request timed out"}, "transient"),
         ("Responses, the whole response", 200, {"status": "failed", "error": {"code": "server_error",
             "message": "m"}}, "transient"),
         ("Cloudflare", 524, "error code: 524", "transient"),

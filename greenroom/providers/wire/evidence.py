@@ -45,6 +45,9 @@ def http_evidence(status: int, headers: dict[str, str], body: bytes, now: float)
     message = fields.pop("message", "") or headers.get("x-error-message", "")[:MESSAGE_CHARS]
     if request_id := provider_request_id(headers):
         fields["provider_request_id"] = request_id
+    elif ray := headers.get("cf-ray"):
+        # The way to the provider has its own id; better than none.
+        fields.setdefault("provider_request_id", ray[:200])
     if "error_type" not in fields and (told := headers.get("x-amzn-errortype")):
         fields["error_type"] = told.partition(":")[0][:200]
     facts = _facts(given, message, headers, now, too_many=status == _TOO_MANY)

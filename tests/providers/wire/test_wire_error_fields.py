@@ -130,6 +130,14 @@ def test_the_type_of_amazon_s_header() -> None:
     assert http_evidence(400, headers, b'{"__type":"a#B"}', NOW).error_type == "B"
 
 
+def test_the_id_of_the_way_is_better_than_none() -> None:
+    assert http_evidence(500, {"cf-ray": "8f-FRA"}, b"", NOW).provider_request_id == "8f-FRA"
+    told = http_evidence(500, {"cf-ray": "8f-FRA"}, b'{"request_id":"r","message":"m"}', NOW)
+    assert told.provider_request_id == "r"
+    both = http_evidence(500, {"cf-ray": "8f-FRA", "x-request-id": "q"}, b'{"request_id":"r"}', NOW)
+    assert both.provider_request_id == "q"
+
+
 def test_what_a_filter_names_stands_in_the_message() -> None:
     result = {"jailbreak": {"filtered": True}, "hate": {"filtered": False}, "violence": {"filtered": True}}
     error = {
