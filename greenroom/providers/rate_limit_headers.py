@@ -14,7 +14,9 @@ mark for what its upstream sent.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
 from greenroom.providers.header_times import number, seconds
@@ -85,28 +87,16 @@ class _Seen:
         self.query_cost: float | None = None
 
     def take(self, name: str, value: str) -> None:
-        found = _NAME.match(name)
-        if not found:
+        header = header_of(name)
+        if header is None:
             return
-        family, rest = found[2] or "", found[3] or found[4]
-        if rest is None or (family == "ratelimit" and rest == "policy"):
+        if header.what == "draft":
             self._drafted(value)
-            return
-        words = re.split(r"[-_]", rest)
-        if words[-2:] == ["query", "cost"] and number(value) >= 0:
-            self.query_cost = number(value)
-            return
-        if words[0] in _WHAT:
-            what, of = _WHAT[words[0]], words[1:]
-        elif words[-1] in _WHAT:
-            what, of = _WHAT[words[-1]], words[:-1]
-        else:
-            return
-        default = "tokens" if family in ("tokenlimit", "ratelimitbysize") else "requests"
-        said = self._said(what, value)
-        if said:
-            known = self._known.setdefault("-".join(of) or default, {})
-            known.update(meaning(of, default, bool(found[1])) | said | _window_kept(known))
+        elif header.what == "cost":
+            self.query_cost = number(value) if number(value) >= 0 else self.query_cost
+        elif said := self._said(header.what, value):
+            known = self._known.setdefault(header.limit, {})
+            known.update({**header.meaning, **said, **_window_kept(known)})
 
     def _said(self, what: str, value: str) -> dict[str, Any]:
         if what == "status":
@@ -158,6 +148,37 @@ _DRAFTED = {
     "window_s": ("w",),
 }
 _TOLD = frozenset({"limit", "remaining", "resets_in_s", "utilization", "status"})
+
+
+class Header(NamedTuple):
+    """What a header's name means."""
+
+    what: str
+    """A field of RateLimit, `cost`, or `draft`: the IETF drafts' structured value."""
+    limit: str = ""
+    meaning: Mapping[str, Any] = MappingProxyType({})
+
+
+@lru_cache(maxsize=512)
+def header_of(name: str) -> Header | None:
+    """What a header of this name tells of a limit, or None. The names of a server are always the same few."""
+    found = _NAME.match(name)
+    if not found:
+        return None
+    family, rest = found[2] or "", found[3] or found[4]
+    if rest is None or (family == "ratelimit" and rest == "policy"):
+        return Header("draft")
+    words = re.split(r"[-_]", rest)
+    if words[-2:] == ["query", "cost"]:
+        return Header("cost")
+    if words[0] in _WHAT:
+        what, of = _WHAT[words[0]], words[1:]
+    elif words[-1] in _WHAT:
+        what, of = _WHAT[words[-1]], words[:-1]
+    else:
+        return None
+    default = "tokens" if family in ("tokenlimit", "ratelimitbysize") else "requests"
+    return Header(what, "-".join(of) or default, MappingProxyType(meaning(of, default, bool(found[1]))))
 
 
 def meaning(words: list[str], default: str, per_minute: bool = False) -> dict[str, Any]:
