@@ -8,7 +8,7 @@ States and what they do with a Cancel:
 
 The channel, gate and journal belong to the job and outlive attempts and this actor. The deadline takes the
 same way as a Cancel. Mail is bounded: one AttemptOver and one Down an attempt, one Folded.
-A scope begins as waiting, so that a Cancel sent before its start ends it before anything is sent.
+A scope that is told something before its start begins as waiting: a Cancel ends it before anything is sent.
 """
 
 import random
@@ -110,7 +110,10 @@ class RequestScope(LoopActor):
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
         self._gate.aggregator = me
-        me.tell(BackOffOver(self._epoch))
+        if self.cell.control:
+            me.tell(BackOffOver(self._epoch))
+        else:
+            self._attempt()
 
     # ---- attempts
 
