@@ -359,7 +359,8 @@ def _are_plain(choices: Any) -> bool:
     for choice in choices:
         if type(choice) is not dict or not choice.keys() <= _PLAIN_CHOICE:
             return False
-        if "usage" in (choice.get("delta") or ()):
+        delta = choice.get("delta")
+        if type(delta) is not dict or "usage" in delta:
             return False
     return True
 
