@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greenroom.messages.config import ProviderConfig, SystemConfig
     from greenroom.messages.deltas import (
         Delta,
+        ProviderItem,
         RawDelta,
         ReasoningDelta,
         RefusalDelta,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from greenroom.messages.options import DEBUG, HIGH_THROUGHPUT, JSON_MODE, LOW_LATENCY, StreamingOptions
     from greenroom.messages.parts import (
         ImagePart,
+        ProviderPart,
         ReasoningPart,
         RefusalPart,
         TextPart,
@@ -92,8 +94,9 @@ _HOMES = {
     "messages.completion": ("Choice", "Completion", "Timings"),
     "messages.config": ("ProviderConfig", "SystemConfig"),
     "messages.deltas": (
-        "Delta", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam", "TextDelta",
-        "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta", "delta_from_json", "delta_json",
+        "Delta", "ProviderItem", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam",
+        "TextDelta", "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta",
+        "delta_from_json", "delta_json",
     ),
     "messages.failures": (
         "AdmissionRefused", "BudgetExceeded", "ConfigError", "ConnectionFailed", "ContentRefused",
@@ -106,7 +109,7 @@ _HOMES = {
     ),
     "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
     "messages.parts": (
-        "ImagePart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
+        "ImagePart", "ProviderPart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
     "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
@@ -168,7 +171,9 @@ __all__ = [
     "PermissionRefused",
     "ProtocolViolation",
     "ProviderConfig",
+    "ProviderItem",
     "ProviderOverloaded",
+    "ProviderPart",
     "QuotaExceeded",
     "RateLimit",
     "RateLimited",

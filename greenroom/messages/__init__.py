@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from greenroom.messages.deltas import (
         Delta,
+        ProviderItem,
         RawDelta,
         ReasoningDelta,
         RefusalDelta,
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     from greenroom.messages.parts import (
         ImagePart,
         Part,
+        ProviderPart,
         ReasoningPart,
         RefusalPart,
         TextPart,
@@ -206,7 +208,9 @@ __all__ = [
     "Problem",
     "ProtocolViolation",
     "ProviderConfig",
+    "ProviderItem",
     "ProviderOverloaded",
+    "ProviderPart",
     "QuotaExceeded",
     "RateLimit",
     "RateLimitUnit",
@@ -294,8 +298,8 @@ _HOMES = {
         "PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
     ),
     "deltas": (
-        "Delta RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta ToolCallCompleted "
-        "ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
+        "Delta ProviderItem RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta "
+        "ToolCallCompleted ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
     ),
     "events": "Event event_from_json event_json event_types",
     "failures": (
@@ -310,7 +314,7 @@ _HOMES = {
     "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",
     "invalid": "GreenroomError InvalidInput Problem",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
-    "parts": "ImagePart Part ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "parts": "ImagePart Part ProviderPart ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
     "quoted": "without_quotes",
     "rate_limits": "RateLimit RateLimitUnit RateLimits",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",

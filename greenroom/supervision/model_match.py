@@ -14,7 +14,10 @@ A size, a version or a word that only one of them has makes another model: `qwen
 
 import re
 from functools import lru_cache
+from typing import Any
 
+from greenroom.messages.commands import RequestOver
+from greenroom.messages.completion import Completion
 from greenroom.messages.contracts import Clock, EventSink, Target
 from greenroom.messages.events import ProviderModelMismatch
 
@@ -47,11 +50,12 @@ def matches(target: Target, answered: str | None) -> bool | None:
     return None if re.split(r"[/:]", asked.lower())[-1] in _CHOOSERS else same_model(asked, answered)
 
 
-def swapped(target: Target, answered: str | None) -> tuple[str, str, str] | None:
-    """Provider, model asked and model answered, where another one answered."""
-    if answered is None or matches(target, answered) is not False:
-        return None
-    return target.provider, target.model, answered
+def request_over(target: Target, completion: Completion[Any], attempts: int) -> RequestOver:
+    """What the scope tells at the end of a request: with both names, where another model answered."""
+    swapped = None
+    if completion.model is not None and completion.model_matches is False:
+        swapped = (target.provider, target.model, completion.model)
+    return RequestOver(completion.stream_id, completion.outcome, attempts, swapped)
 
 
 class Mismatches:
@@ -64,7 +68,7 @@ class Mismatches:
         self._seen: set[tuple[str, str, str]] = set()
 
     def note(self, pair: tuple[str, str, str] | None, stream_id: str) -> None:
-        """A request is over; `pair` is what `swapped` said of it."""
+        """A request is over; `pair` is provider, model asked and model answered, where these were two."""
         if pair is None or pair in self._seen or len(self._seen) >= _SEEN_MAX:
             return
         self._seen.add(pair)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.actors.clock import ManualClock
+from greenroom.messages.completion import Completion
 from greenroom.messages.contracts import Target
-from greenroom.supervision.model_match import Mismatches, matches, same_model, swapped
+from greenroom.supervision.model_match import Mismatches, matches, request_over, same_model
 
 from request_path import EventLog
 
@@ -71,8 +72,18 @@ def test_what_cannot_be_told() -> None:
     assert matches(target("my-deployment", own_names=True), "gpt-35-turbo") is None
     assert matches(target("gpt-4o"), "gpt-4o-mini") is False
     assert matches(target("gpt-4o"), "gpt-4o-2024-08-06") is True
-    assert swapped(target("gpt-4o"), "gpt-4o-2024-08-06") is swapped(target("auto"), "x") is None
-    assert swapped(target("a-1"), "b-2") == ("acme", "a-1", "b-2")
+
+
+@pytest.mark.parametrize(("answered", "told"), [("a-1", None), (None, None), ("b-2", ("acme", "a-1", "b-2"))])
+def test_the_end_of_a_request_names_both_where_they_differ(
+    answered: str | None, told: tuple[str, str, str] | None
+) -> None:
+    completion = Completion(
+        outcome="completed", provider="acme", model=answered, model_asked="a-1", request_id="r", stream_id="s",
+        model_matches=matches(target("a-1"), answered),
+    )  # fmt: skip
+    over = request_over(target("a-1"), completion, 2)
+    assert (over.stream_id, over.outcome, over.attempts, over.swapped) == ("s", "completed", 2, told)
 
 
 def test_each_pair_is_told_once_and_there_is_a_bound() -> None:
