@@ -15,6 +15,8 @@ _BUSY = frozenset({429, 500, 502, 503, 504, 529})
 _ANY = _BAD | _AUTH | _BUSY | {402, 404, 410, 413, 424, 425, 451}
 
 _SIZE = r"context (?:length|window|size|limit)\b"
+_NEAR = r"(?:(?!\. |; ).){0,60}?"
+"""Not past the end of a sentence."""
 _END = r"(?=[:.,;]|$| (?!input|output|param|setting|config|type|version))"
 """The model itself, not something of it."""
 _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
@@ -66,7 +68,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
         "context_length",
         _BAD | {403, 413, 500},
         (
-            r"(?:exceed\w*|(?:long|larg|great)er than|maximum|too (?:large|long)|overflow\w*|fit|only)\b.{0,80}?\b"
+            r"(?:exceed\w*|(?:long|larg|great)er than|maximum|too (?:large|long)|overflow\w*|not fit)\b.{0,80}?\b"
             + _SIZE,
             _SIZE + r".{0,80}?(?:\bexceed|\boverflow|\btoo (?:small|large|long)\b|\bonly \d)",
             r"context the overflows\b",
@@ -100,7 +102,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"responsible ai\b",
             r"input (?:was|is) flagged\b",
             r"flagged (?:as|for|by)\b",
-            r"moderation\b",
+            r"(?:requires|failed|blocked by|rejected by)\b.{0,30}?\bmoderation\b",
             r"violat\w+\b.{0,60}?\b(?:polic\w+|guidelines|terms of (?:use|service))\b",
             r"prohibited content\b",
             r"(?:sensitive|inappropriate|unsafe|harmful) (?:words|content)\b",
@@ -140,9 +142,9 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
         "model_not_found",
         _BAD | {404, 410},
         (
-            r"models?\b.{0,60}?\b(?:not found|(?:not|doesn't) exist|is not (?:a valid|available)|unavailable)\b",
-            r"models?\b.{0,60}?\b(?:has been|is|was) (?:deprecated|decommissioned|retired|removed)\b",
-            r"models?\b.{0,60}?\breached (?:the|its) end\b",
+            r"models?\b" + _NEAR + r"\b(?:not found|(?:not|doesn't) exist|is not available|unavailable)\b",
+            r"models?\b" + _NEAR + r"\b(?:has been|is|was) (?:deprecated|decommissioned|retired|removed)\b",
+            r"models?\b" + _NEAR + r"\breached (?:the|its) end\b",
             r"(?:not supported|unsupported|unknown|invalid|no such|unrecognized) model(?: name| id)?" + _END,
             r"not a valid model\b",
             r"model (?:identifier|name|id) (?:is|was) (?:invalid|unknown)\b",

@@ -119,3 +119,22 @@ def test_one_request_that_is_larger_than_a_whole_window_is_not_asked_again() -> 
     assert not is_retryable(evidence, "rate_limit")
     waits = seen(429, openai(message.replace("9837", "5000"), "tokens", "rate_limit_exceeded"))
     assert is_retryable(waits, "rate_limit")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This parameter is only supported for models with a large context window.",
+        "omni-moderation-latest does not take messages",
+        "The model does not take images. The file was not found",
+        "max_tokens is too large: 100000. This model supports at most 16384 completion tokens",
+        "Invalid token in prompt: 123456",
+        "The tokens parameter must be a list",
+        "logprobs is not available: the model's output is not a valid distribution",
+        "n must be between 1 and 8, got 9; see the limits per minute of your plan",
+        "top_p and temperature: set one only",
+        "Invalid model parameters: top_k",
+    ],
+)
+def test_words_of_a_bad_request_that_sound_like_another_class(message: str) -> None:
+    assert classify(seen(400, openai(message, "invalid_request_error"))) == "invalid_request"
