@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Decoder,
         EventSink,
         Link,
+        ModelListError,
+        ModelQuery,
         ModelSource,
         PriceBook,
         RetryStore,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
         valid_text,
     )
     from greenroom.messages.invalid import GreenroomError, InvalidInput, Problem
+    from greenroom.messages.models import ListedModels, LoadState, ModelInfo, ModelList, ModelListUnavailable
     from greenroom.messages.options import (
         DEBUG,
         DEFAULT,
@@ -132,6 +135,7 @@ if TYPE_CHECKING:
         RetryState,
     )
     from greenroom.messages.statistics import (
+        CatalogStatistics,
         EndpointStatistics,
         RequestStatistics,
         RuntimeStatistics,
@@ -156,6 +160,7 @@ __all__ = [
     "Call",
     "Capabilities",
     "CapabilityLookup",
+    "CatalogStatistics",
     "ChatRequest",
     "Checkpoint",
     "Choice",
@@ -191,9 +196,16 @@ __all__ = [
     "InternalError",
     "InvalidInput",
     "Link",
+    "ListedModels",
+    "LoadState",
     "Message",
+    "ModelInfo",
+    "ModelList",
+    "ModelListError",
+    "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
+    "ModelQuery",
     "ModelSource",
     "NamedLimit",
     "Outcome",
@@ -284,8 +296,8 @@ _HOMES = {
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",
     "contracts": (
-        "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelSource "
-        "PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
+        "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelListError "
+        "ModelQuery ModelSource PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
     ),
     "deltas": (
         "Delta RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta ToolCallCompleted "
@@ -303,11 +315,12 @@ _HOMES = {
     "fold": "Fold",
     "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",
     "invalid": "GreenroomError InvalidInput Problem",
+    "models": "ListedModels LoadState ModelInfo ModelList ModelListUnavailable",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
     "parts": "ImagePart Part ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
-    "statistics": "EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
+    "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
     "usage": "NO_USAGE Usage UsageSource",
     "value": "Input Value",
 }

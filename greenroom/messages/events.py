@@ -346,6 +346,41 @@ class ProviderHttpError(Event):
     retry_after_s: float | None = None
 
 
+class StreamModelUnchecked(StreamEvent):
+    """`validate_model` was asked for, but no list could tell: the request is sent all the same."""
+
+    name = "stream.model_unchecked"
+    why: str
+
+
+class ModelsEvent(Event):
+    """Common fields of the models family: the catalogue's."""
+
+    provider: str
+
+
+class ModelsFetched(ModelsEvent):
+    name = "models.fetched"
+    models: int
+    elapsed_ms: float
+
+
+class ModelsFetchFailed(ModelsEvent):
+    name = "models.fetch_failed"
+    error_class: str
+    message: str
+    elapsed_ms: float
+
+
+class ModelsStaleServed(ModelsEvent):
+    """An older list answers while the provider cannot be asked; told once for each failed fetch."""
+
+    name = "models.stale_served"
+    models: int
+    age_s: float
+    error_class: str
+
+
 class RuntimeSnapshot(Event):
     name = "runtime.snapshot"
     actors: int

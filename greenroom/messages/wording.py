@@ -51,10 +51,13 @@ def matching(what: str, *, allowed: Callable[[str], object]) -> Callable[[str], 
     return check
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or "" where nothing is close."""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def nearest(word: object, known: Iterable[str], most: int = 1) -> str:
+    """`; did you mean 'x'?`, or "" where nothing is close. With `most`, that many at the most: 'x', 'y' or 'z'."""
+    near = [repr(name) for name in difflib.get_close_matches(str(word), list(known), n=most)]
+    if not near:
+        return ""
+    first = ", ".join(near[:-1])
+    return f"; did you mean {first} or {near[-1]}?" if first else f"; did you mean {near[0]}?"
 
 
 def _unknown_field(model: type[BaseModel], name: object) -> str:

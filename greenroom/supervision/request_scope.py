@@ -50,6 +50,7 @@ from greenroom.supervision.attempts import (
     after_pause,
 )
 from greenroom.supervision.judgement import cancellation, failure_of
+from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
 
@@ -105,7 +106,8 @@ class RequestScope(LoopActor):
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
         self._start_aggregator()
-        me.tell(BackOffOver(self._epoch))
+        if not ask_catalog(self, self._job):
+            me.tell(BackOffOver(self._epoch))
 
     # ---- attempts
 
@@ -192,6 +194,13 @@ class RequestScope(LoopActor):
     def on_back_off_over(self, message: BackOffOver) -> None:
         if self._state == "waiting" and message.epoch == self._epoch:
             self._attempt()
+
+    def _model_looked_up(self, told: Reply | AskFailed) -> None:
+        if self._state == "waiting":
+            if (refusal := refusal_of(told, self._job, self._tell)) is not None:
+                self._end("failed", NO_ANSWER, refusal)
+            else:
+                self._attempt()
 
     # ---- being stopped
 
@@ -301,13 +310,19 @@ class RequestScope(LoopActor):
             self.ask(counter, count, timeout_s=COUNT_TIMEOUT_S, tag="tokens")
 
     @receives(Reply)
-    def on_counted(self, reply: Reply) -> None:
+    def on_reply(self, reply: Reply) -> None:
+        if reply.tag == MODEL:
+            self._model_looked_up(reply)
+            return
         assert self._uncounted is not None
         self._close(counted(self._uncounted, *reply.value))
 
     @receives(AskFailed)
-    def on_not_counted(self, _: AskFailed) -> None:
-        self._close_estimated()
+    def on_ask_failed(self, failed: AskFailed) -> None:
+        if failed.tag == MODEL:
+            self._model_looked_up(failed)
+        else:
+            self._close_estimated()
 
     def _close_estimated(self) -> None:
         assert self._uncounted is not None

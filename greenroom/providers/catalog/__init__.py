@@ -1,0 +1,20 @@
+"""Lists of models, as each dialect of servers gives them: pure readers and the blocking requests around them.
+
+A source is picked by the wire's kind, then by the profile, else it is OpenAI's (`providers/registry.py`).
+Nothing that a server sends makes a reader raise anything but ModelListError; lists, pages and entries are
+bounded.
+"""
+
+from greenroom.providers.catalog.anthropic import AnthropicModelSource
+from greenroom.providers.catalog.gemini import GeminiModelSource
+from greenroom.providers.catalog.lmstudio import LMStudioModelSource
+from greenroom.providers.catalog.ollama import OllamaModelSource
+from greenroom.providers.catalog.openai import OpenAIModelSource
+
+__all__ = [
+    "AnthropicModelSource",
+    "GeminiModelSource",
+    "LMStudioModelSource",
+    "OllamaModelSource",
+    "OpenAIModelSource",
+]
