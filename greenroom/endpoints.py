@@ -28,8 +28,9 @@ class Endpoint:
     def __init__(self, name: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock) -> None:
         self.name, self.config = name, config
         try:
-            self.codec: Codec = codec_for(config.kind)
-            profile = fitting_profile(name, config.profile, config.base_url)
+            profile = fitting_profile(name, config.profile, config.base_url, config.kind)
+            self._kind = config.kind or profile.kind
+            self.codec: Codec = codec_for(self._kind)
         except InvalidInput as unknown:
             raise InvalidInput("SystemConfig", unknown.under(f"providers.{name}").problems) from None
         self.base_url = _base_url(name, config, profile)
@@ -62,7 +63,7 @@ class Endpoint:
     def target(self, model: str) -> Target:
         """Where a request for this model goes, with all that was learnt of the server so far."""
         return Target(
-            provider=self.name, kind=self.config.kind, model=model, profile=self._profile,
+            provider=self.name, kind=self._kind, model=model, profile=self._profile,
             base_url=self.base_url, local=self._local, adjustments=self._adjustments,
         )  # fmt: skip
 

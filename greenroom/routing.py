@@ -53,15 +53,15 @@ def resolve(model: str | None, config: SystemConfig, endpoints: Mapping[str, E])
     return endpoints[provider], name
 
 
-def configured(provider: str, endpoints: Mapping[str, E]) -> E:
+def configured(provider: object, endpoints: Mapping[str, E]) -> E:
     """The endpoint of that name. Raises InvalidInput naming `provider`."""
-    if provider not in endpoints:
+    if not isinstance(provider, str) or provider not in endpoints:
         raise InvalidInput("", [Problem("provider", repr(provider), _not_configured(provider, endpoints))])
     return endpoints[provider]
 
 
-def _not_configured(provider: str, endpoints: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(provider, endpoints, n=1)
+def _not_configured(provider: object, endpoints: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(str(provider), endpoints, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"no provider {provider!r} is configured; {hint}configured: {', '.join(endpoints) or 'none'}"
 

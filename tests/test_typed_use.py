@@ -19,9 +19,9 @@ PROGRAM = """
 from typing import assert_never
 
 from greenroom import (
-    ActorSystem, ChatRequest, Completion, Delta, Future, Message, ProviderConfig, RawDelta, ReasoningDelta,
-    RefusalDelta, StreamReset, StreamSeam, SystemConfig, TextDelta, ToolCallCompleted, ToolCallDelta,
-    ToolCallStarted, ToolSpec, UsageDelta,
+    ActorSystem, ChatRequest, Completion, Delta, Future, Message, ProviderConfig, ProviderItem, RawDelta,
+    ReasoningDelta, RefusalDelta, StreamReset, StreamSeam, SystemConfig, TextDelta, ToolCallCompleted,
+    ToolCallDelta, ToolCallStarted, ToolSpec, UsageDelta,
 )
 from greenroom.providers.simulator import HttpAnswer, Script
 
@@ -33,7 +33,9 @@ def shown(delta: Delta) -> str:
             return name
         case UsageDelta(usage=usage):
             return str(usage.output_tokens)
-        case ToolCallDelta() | ToolCallCompleted() | StreamSeam() | StreamReset() | RawDelta():
+        case ToolCallDelta() | ToolCallCompleted() | StreamSeam() | StreamReset():
+            return ""
+        case ProviderItem() | RawDelta():
             return ""
         case _:
             assert_never(delta)

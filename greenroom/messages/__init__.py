@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from greenroom.messages.deltas import (
         Delta,
+        ProviderItem,
         RawDelta,
         ReasoningDelta,
         RefusalDelta,
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from greenroom.messages.parts import (
         ImagePart,
         Part,
+        ProviderPart,
         ReasoningPart,
         RefusalPart,
         TextPart,
@@ -216,7 +218,9 @@ __all__ = [
     "Problem",
     "ProtocolViolation",
     "ProviderConfig",
+    "ProviderItem",
     "ProviderOverloaded",
+    "ProviderPart",
     "QuotaExceeded",
     "RateLimited",
     "RawDelta",
@@ -300,8 +304,8 @@ _HOMES = {
         "ModelQuery ModelSource PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
     ),
     "deltas": (
-        "Delta RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta ToolCallCompleted "
-        "ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
+        "Delta ProviderItem RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta "
+        "ToolCallCompleted ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
     ),
     "events": "Event event_from_json event_json event_types",
     "failures": (
@@ -317,7 +321,7 @@ _HOMES = {
     "invalid": "GreenroomError InvalidInput Problem",
     "models": "ListedModels LoadState ModelInfo ModelList ModelListUnavailable",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
-    "parts": "ImagePart Part ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "parts": "ImagePart Part ProviderPart ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
     "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",

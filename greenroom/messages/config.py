@@ -103,7 +103,8 @@ KeySource = SecretStr | tuple[SecretStr, ...] | Callable[[], str]
 class ProviderConfig(Input):
     """One provider endpoint. `kind` names its wire, `profile` the facts about its dialect."""
 
-    kind: str = Field(default="openai-chat", min_length=1)
+    kind: str | None = Field(default=None, min_length=1)
+    """None takes the profile's own wire: `openai-chat`, unless it says otherwise."""
     profile: str | None = Field(default=None, min_length=1)
     """None takes the profile that fits the provider's name or URL, else the plain one."""
     base_url: HttpUrl | None = None

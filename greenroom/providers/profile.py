@@ -16,9 +16,11 @@ PrefixForm = Literal["continue_final", "flag", "trailing"]
 
 
 class Profile(Input):
-    """Facts of one server's dialect. The defaults are those of the plain OpenAI chat wire."""
+    """Facts of one server. The defaults are those of the plain OpenAI chat wire."""
 
     name: str
+    kind: str = "openai-chat"
+    """The wire that this server is spoken to with where the configuration names none."""
     base_url: str | None = None
     """None: there is no usual place; the configuration must give it."""
     hosts: tuple[str, ...] = ()
@@ -30,7 +32,7 @@ class Profile(Input):
     """The server may load a model before it answers."""
 
     # what a request looks like
-    auth_header: Literal["authorization", "api-key"] = "authorization"
+    auth_header: Literal["authorization", "api-key", "x-api-key", "x-goog-api-key"] = "authorization"
     request_id_header: str = "x-request-id"
     max_tokens_field: str = "max_tokens"
     renames: Given[Mapping[str, str], FrozenMap] = held(EMPTY_MAP)

@@ -142,17 +142,22 @@ def profile_for(name: str | None, base_url: str = "") -> Profile:
     return _by_url(base_url) or GENERIC
 
 
-def fitting_profile(provider: str, profile: str | None, base_url: str | None) -> Profile:
+def fitting_profile(
+    provider: str, profile: str | None, base_url: str | None, kind: str | None = None
+) -> Profile:
     """The profile of a configured provider: the one that is named; else that of the provider's own name, where
     its URL is the profile's own or its servers may stand anywhere; else the one that knows the URL; else the
-    plain one. Raises InvalidInput for a profile that nobody registered.
+    one of that wire; else the plain one. Raises InvalidInput for a profile that nobody registered.
     """
     if profile is not None:
         return profile_for(profile)
     by_name = _profiles.get(provider)
     if by_name is not None and (base_url is None or by_name.local):
         return by_name
-    return profile_for(None, base_url or "")
+    found = _by_url(base_url or "")
+    if found is None and kind is not None:
+        found = next((known for known in _profiles.values() if known.kind == kind), None)
+    return found or GENERIC
 
 
 def _by_url(base_url: str) -> Profile | None:

@@ -38,6 +38,7 @@ from greenroom.messages.completion import Completion, Outcome
 from greenroom.messages.deltas import UsageDelta
 from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.fold import Fold
+from greenroom.messages.retry_state import RetryState
 from greenroom.messages.signals import AskFailed, Down, Reply
 from greenroom.supervision.attempts import (
     Adjust,
@@ -51,6 +52,7 @@ from greenroom.supervision.attempts import (
 )
 from greenroom.supervision.judgement import cancellation, failure_of
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
+from greenroom.supervision.retry_states import state_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
 
@@ -99,6 +101,8 @@ class RequestScope(LoopActor):
         self._uncounted: Completion[Any] | None = None
         self._stale_retries = self._retries = self._pauses = 0
         self._history = job.history
+        self._resume: RetryState | None = None
+        """What an attempt goes on from; None: from nothing."""
 
     def on_start(self) -> None:
         me = self.ref
@@ -117,7 +121,8 @@ class RequestScope(LoopActor):
         self._gate.open_epoch(self._epoch)
         self._history.begin(self._since_start_s())
         name = f"stream-{self._epoch}"
-        self._stream = self.spawn(StreamActor, self.ref, self._job, self._gate, self._epoch, name=name)
+        told = (self.ref, self._job, self._gate, self._epoch, self._resume)
+        self._stream = self.spawn(StreamActor, *told, name=name)
 
     @receives(AttemptOver)
     def on_attempt_over(self, over: AttemptOver) -> None:
@@ -181,6 +186,7 @@ class RequestScope(LoopActor):
                 self._record(over, "continue")
                 self._pauses += 1
                 self._stale_retries = 0
+                self._resume = state_of(self._job, "pause", over.answer, self._deadline_left_s())
                 self._attempt()
 
     def _wait(self, delay_s: float) -> None:
