@@ -6,8 +6,9 @@ A look-up is answered
     by a fetch   in all other cases, one for all who wait; with `refresh`, whatever is here
     by what is   here where a fetch failed within `hold_s` (or the provider's Retry-After), or does not return
 
-A model that a fresh list does not have is unknown only by a list that was fetched for this question, or within
-`settle_s`; by an older one while the provider cannot be asked, or by one that is not complete, it is unsure.
+A model that a fresh list does not have is unknown only by a list that was fetched after the question, or again
+for another such question within `settle_s`; by an older one while the provider cannot be asked, or by one that
+is not complete, it is unsure.
 Bounds: at most `entries_max` entries but for those being fetched; those longest unused go first.
 """
 
@@ -30,8 +31,8 @@ class CacheRules:
     ttl_s: float = 600.0
     entries_max: int = 100
     settle_s: float = 10.0
-    """A list that young is not fetched again for a name it does not have: a client that asks for a wrong name
-    over and over costs its provider one request in this time."""
+    """A list that was fetched again for a name it did not have is not fetched again for another one in this time:
+    clients that ask for wrong names over and over cost their provider one request in it."""
     hold_s: float = 10.0
     """After a failed fetch nobody asks again for so long, unless with `refresh`."""
 
@@ -129,6 +130,9 @@ class Entry:
     """Of the newest fetch, where it failed."""
     hold_until_s: float = 0.0
     stale_told: bool = False
+    refetching: bool = False
+    """The fetch under way is for a name that a fresh list does not have."""
+    settled_until_s: float = 0.0
     fetching: bool = False
     overdue: bool = False
     waiting: "Waiting | None" = None
@@ -185,9 +189,10 @@ def step(state: CacheState, given: Given, now_s: float) -> tuple[CacheState, lis
 
 def _look_up(state: CacheState, asked: LookUp, now_s: float) -> tuple[CacheState, list[Output]]:
     entry = state.entries.get(asked.key, Entry())
-    if not asked.refresh and _is_fresh(entry, state.rules, now_s):
+    fresh = not asked.refresh and _is_fresh(entry, state.rules, now_s)
+    if fresh:
         assert entry.listed is not None
-        settled = now_s - entry.fetched_s < state.rules.settle_s
+        settled = now_s < entry.settled_until_s
         if asked.model is None or asked.model in entry.names or settled or not entry.listed.complete:
             entry, answer = _by_list(entry, asked)
             return state.holding(asked.key, entry, hits=1), [answer]
@@ -198,16 +203,20 @@ def _look_up(state: CacheState, asked: LookUp, now_s: float) -> tuple[CacheState
     entry = replace(entry, waiting=Waiting(asked, entry.waiting))
     if entry.fetching:
         return state.holding(asked.key, entry, misses=1), []
-    state = state.holding(asked.key, replace(entry, fetching=True), misses=1, fetches=1)
+    state = state.holding(asked.key, replace(entry, fetching=True, refetching=fresh), misses=1, fetches=1)
     return _bounded(state), [Fetch(asked.key)]
 
 
 def _fetched(state: CacheState, given: Fetched, now_s: float) -> tuple[CacheState, list[Output]]:
-    waiting = state.entries.get(given.key, Entry()).waiting
+    before = state.entries.get(given.key, Entry())
     names = frozenset(name for model in given.listed.models for name in (model.id, *model.aliases))
-    entry = Entry(listed=given.listed, names=names, fetched_s=now_s, fetched_at_s=given.at_s)
+    settled_until_s = now_s + state.rules.settle_s if before.refetching else 0.0
+    entry = Entry(
+        listed=given.listed, names=names, fetched_s=now_s, fetched_at_s=given.at_s,
+        settled_until_s=settled_until_s,
+    )  # fmt: skip
     answers: list[Output] = []
-    for asked in _in_order(waiting):
+    for asked in _in_order(before.waiting):
         entry, answer = _by_list(entry, asked)
         answers.append(answer)
     return _bounded(state.holding(given.key, entry)), answers

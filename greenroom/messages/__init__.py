@@ -50,7 +50,8 @@ if TYPE_CHECKING:
         delta_from_json,
         delta_json,
     )
-    from greenroom.messages.events import Event, event_from_json, event_json, event_types
+    from greenroom.messages.event_lines import event_from_json, event_json, event_types
+    from greenroom.messages.events import Event
     from greenroom.messages.failures import (
         AdmissionRefused,
         BudgetExceeded,
@@ -307,7 +308,8 @@ _HOMES = {
         "Delta ProviderItem RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta "
         "ToolCallCompleted ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
     ),
-    "events": "Event event_from_json event_json event_types",
+    "event_lines": "event_from_json event_json event_types",
+    "events": "Event",
     "failures": (
         "AdmissionRefused BudgetExceeded ConfigError ConnectionFailed ContentRefused "
         "ContextLengthExceeded CredentialRefused ErrorClass ErrorEvidence EvidenceKind Failure "

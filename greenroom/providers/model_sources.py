@@ -11,31 +11,31 @@ ModelSourceFactory = Callable[[], ModelSource]
 
 
 def _anthropic_models() -> ModelSource:
-    from greenroom.providers.catalog.anthropic import AnthropicModelSource
+    from greenroom.providers.catalog import AnthropicModelSource
 
     return AnthropicModelSource()
 
 
 def _gemini_models() -> ModelSource:
-    from greenroom.providers.catalog.gemini import GeminiModelSource
+    from greenroom.providers.catalog import GeminiModelSource
 
     return GeminiModelSource()
 
 
 def _ollama_models() -> ModelSource:
-    from greenroom.providers.catalog.ollama import OllamaModelSource
+    from greenroom.providers.catalog import OllamaModelSource
 
     return OllamaModelSource()
 
 
 def _lmstudio_models() -> ModelSource:
-    from greenroom.providers.catalog.lmstudio import LMStudioModelSource
+    from greenroom.providers.catalog import LMStudioModelSource
 
     return LMStudioModelSource()
 
 
 def _openai_models(path: str = "/models", **facts: Any) -> ModelSource:
-    from greenroom.providers.catalog.openai import OpenAIModelSource
+    from greenroom.providers.catalog import OpenAIModelSource
 
     return OpenAIModelSource(path, **facts)
 
