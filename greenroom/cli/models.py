@@ -11,6 +11,7 @@ from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import ConfigError
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.models import ModelInfo, ModelList, ModelListUnavailable
+from greenroom.messages.wording import nearest
 from greenroom.supervision.scrub import scrubbed
 from greenroom.system import ActorSystem
 
@@ -66,9 +67,10 @@ def _asked(provider: str | None, loaded: LoadedConfig, terminal: Terminal) -> Sy
     config = loaded.config
     named = list(config.providers) if provider is None else [provider]
     if provider is not None and provider not in config.providers:
+        near = nearest(provider, config.providers) or ";"
         known = ", ".join(sorted(config.providers)) or "none"
         raise InvalidInput(
-            "", [Problem("PROVIDER", repr(provider), f"is not configured; configured: {known}")]
+            "", [Problem("PROVIDER", repr(provider), f"is not configured{near} configured: {known}")]
         )
     if not named:
         remedy = "set a key such as OPENAI_API_KEY, or write greenroom.toml (see docs/configuration.md)"

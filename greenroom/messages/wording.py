@@ -1,7 +1,7 @@
 """Says what pydantic found wrong in words that a user of greenroom knows."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -51,13 +51,17 @@ def matching(what: str, *, allowed: Callable[[str], object]) -> Callable[[str], 
     return check
 
 
-def nearest(word: object, known: Iterable[str], most: int = 1) -> str:
-    """`; did you mean 'x'?`, or "" where nothing is close. With `most`, that many at the most: 'x', 'y' or 'z'."""
-    near = [repr(name) for name in difflib.get_close_matches(str(word), list(known), n=most)]
-    if not near:
+def nearest(word: object, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or "" where nothing is close."""
+    return did_you_mean(difflib.get_close_matches(str(word), list(known), n=1))
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """`; did you mean 'x', 'y' or 'z'?`, or "" where there are none."""
+    if not names:
         return ""
-    first = ", ".join(near[:-1])
-    return f"; did you mean {first} or {near[-1]}?" if first else f"; did you mean {near[0]}?"
+    *first, last = map(repr, names)
+    return f"; did you mean {', '.join(first)} or {last}?" if first else f"; did you mean {last}?"
 
 
 def _unknown_field(model: type[BaseModel], name: object) -> str:

@@ -12,7 +12,7 @@ from greenroom.messages.contracts import Target
 from greenroom.messages.events import StreamModelUnchecked
 from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.signals import AskFailed, Reply
-from greenroom.messages.wording import nearest
+from greenroom.messages.wording import did_you_mean
 from greenroom.supervision.judgement import failure_of
 from greenroom.supervision.scope_events import ScopeTeller
 
@@ -20,7 +20,6 @@ MODEL = "model"
 """The tag of the scope's ask."""
 _GRACE_S = 1.0
 """The catalogue answers in time, unless it has died."""
-_CLOSEST_MAX = 3
 
 
 def ask_catalog(scope: LoopActor, job: Job) -> bool:
@@ -41,7 +40,7 @@ def refusal_of(told: Reply | AskFailed, job: Job, teller: ScopeTeller) -> Failur
     answer: ModelAnswer = told.value
     if answer.verdict == "unknown":
         model, provider = job.target.model, job.target.provider
-        text = f"{provider} has no model {model!r}{nearest(model, answer.closest, _CLOSEST_MAX)}"
+        text = f"{provider} has no model {model!r}{did_you_mean(answer.closest)}"
         evidence = ErrorEvidence(kind="refusal", code="model_not_found", message=text)
         return failure_of(evidence, job.target, (job.stream_id, job.request_id), 0)
     if answer.verdict == "unsure":

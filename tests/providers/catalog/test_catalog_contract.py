@@ -216,8 +216,8 @@ json_values = st.recursive(
 )
 FIELDS = (
     "id", "model", "name", "key", "created", "created_at", "modified_at", "state", "status", "quantization",
-    "aliases",    "capabilities", "context_length", "meta", "top_provider", "loaded_instances", "details", "inputTokenLimit",
-    "supportedGenerationMethods", "variants", "type", "last_id", "lifecycle",
+    "aliases", "capabilities", "context_length", "meta", "top_provider", "loaded_instances", "details",
+    "inputTokenLimit", "supportedGenerationMethods", "variants", "type", "last_id", "lifecycle",
 )  # fmt: skip
 entries = st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=8)
 bodies = json_values | st.fixed_dictionaries({}, optional={

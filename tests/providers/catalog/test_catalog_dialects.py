@@ -99,7 +99,7 @@ def test_metadata_is_bounded() -> None:
     metadata = one({"data": [entry]}).metadata
     assert dict(metadata) == {"id": "m", "small": 1, "pricing": {"a": "1"}}
     many = one({"data": [{"id": "m", **{f"f{number}": "x" * 100 for number in range(500)}}]}).metadata
-    assert len(json.dumps({name: value for name, value in many.items()})) < 5000
+    assert len(json.dumps(dict(many))) < 5000
 
 
 def test_azure_and_fireworks_name_deployments() -> None:
