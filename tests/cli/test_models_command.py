@@ -5,11 +5,12 @@ import socket
 
 import pytest
 from command_line import Done, Runner
-from conftest import KEY
 
 from greenroom.providers.simulator import Simulator
 
 from list_of_models import HeldList
+
+KEY = "sk-test-0123456789abcdef"
 
 
 def told(done: Done, code: int) -> str:
@@ -88,7 +89,7 @@ def test_one_that_is_down_hides_no_other(greenroom: Runner, simulator: Simulator
     assert "set GROQ_API_KEY" in missing
     assert down == (
         f"greenroom: the models of down cannot be listed: cannot connect to 127.0.0.1:{port}: connection refused; "
-        "is the server running? (base_url stands in: greenroom.toml:11)"
+        "is the server running? (base_url stands in: greenroom.toml:10)"
     )
 
 
