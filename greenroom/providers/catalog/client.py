@@ -4,6 +4,7 @@ No redirects, no retries, nothing from .netrc: the key goes where the configurat
 Imports requests, so this package is imported when the first list is asked for.
 """
 
+import codecs
 import os
 import ssl
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pydantic_core import from_json
 
 from greenroom.messages.contracts import ModelListError, ModelQuery
 from greenroom.messages.failures import ErrorEvidence
-from greenroom.providers.catalog.adapter import session_for
+from greenroom.providers.catalog.adapter import Cutter, session_for
 from greenroom.providers.response_headers import lower
 from greenroom.providers.transport.evidence import bomb, connect_failed, tls_failed, too_big
 from greenroom.providers.transport.inflate import ENCODINGS, InflateBombError, InflateError, Inflater
@@ -30,13 +31,16 @@ PAGES_MAX = 20
 BODY_BYTES_MAX = 16 * MIB
 """Of one page. OpenRouter's list of all its models is about 1 MiB."""
 CONNECT_TIMEOUT_S = 10.0
+_CUT_AFTER_S = 0.25
+"""Behind our own look at the clock, which sees most of it."""
 _READ_BYTES = 65_536
 _NATIVE_ENDS = ("/api/v0", "/api/v1", "/v1", "/api")
 _LIMITS = TransportLimits()
 
 
 class Client:
-    """Made for one list, used in one thread, closed after it."""
+    """Made for one list, used in one thread, closed after it. Answers are read inside its `with`: the errors that
+    leave it have the key hidden, which some servers repeat."""
 
     def __init__(self, query: ModelQuery, headers: Mapping[str, str]) -> None:
         self._query, self._clock = query, query.clock
@@ -45,11 +49,14 @@ class Client:
         self._end_s = self._clock.now_s() + query.timeout_s
         ours = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "greenroom"}
         self._headers = ours | dict(headers) | lower(query.headers)
+        self._cutter = Cutter(query.timeout_s + _CUT_AFTER_S)
         try:
-            self._session = _session(self._origin, query)
+            self._session = _session(self._origin, query, self._cutter)
         except BundleError as error:
+            self._cutter.close()
             raise ModelListError(tls_failed(self._origin, error).evidence) from None
         except ValueError as error:
+            self._cutter.close()
             raise ModelListError(ErrorEvidence(kind="transport", phase="proxy", message=str(error))) from None
 
     def left_s(self) -> float:
@@ -76,7 +83,7 @@ class Client:
                 headers = lower(response.headers.items())
                 body = self._body(response, headers)
         except requests.RequestException as error:
-            raise ModelListError(self._evidence(error)) from None
+            raise ModelListError(self._late() if self.left_s() <= 0 else self._evidence(error)) from None
         except InflateError as error:
             told = bomb(self._origin.name, str(error)) if isinstance(error, InflateBombError) else None
             raise ModelListError(told or ErrorEvidence(kind="protocol", message=str(error))) from None
@@ -96,21 +103,20 @@ class Client:
                     too_big(self._origin.name, "a list of models", BODY_BYTES_MAX, "max_body_bytes")
                 )
             if self.left_s() <= 0:
-                raise ModelListError(self._late())
+                break
+        if self.left_s() <= 0:
+            # Also where the cutter ended it: a head that is cut reads as one that is whole.
+            raise ModelListError(self._late())
         return b"".join(parts)
 
     def _read(self, status: int, headers: dict[str, str], body: bytes) -> Any:
         if not 200 <= status < 300:
-            raise ModelListError(self._hidden(http_evidence(status, headers, body, self._clock.wall_s())))
+            raise ModelListError(http_evidence(status, headers, body, self._clock.wall_s()))
         try:
-            return from_json(body)
+            return from_json(body.removeprefix(codecs.BOM_UTF8))
         except ValueError:
             evidence = wrong_body(headers, body, status, wanted="a list of models")
-            raise ModelListError(self._hidden(evidence)) from None
-
-    def _hidden(self, evidence: ErrorEvidence) -> ErrorEvidence:
-        key = self._query.api_key
-        return evidence if key is None else without_secret(evidence, key)
+            raise ModelListError(evidence) from None
 
     def _late(self) -> ErrorEvidence:
         text = f"{self._origin.name} gave no list of models within {self._query.timeout_s:g} s"
@@ -150,6 +156,10 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._session.close()
+        self._cutter.close()
+        if isinstance(error, ModelListError) and self._query.api_key:
+            error.evidence = without_secret(error.evidence, self._query.api_key)
+            error.args = (error.evidence,)
 
 
 def is_elsewhere(evidence: ErrorEvidence) -> bool:
@@ -165,10 +175,10 @@ def server_path(path: str) -> str:
     return path.removesuffix(end)
 
 
-def _session(origin: Origin, query: ModelQuery) -> Any:
+def _session(origin: Origin, query: ModelQuery, cutter: Cutter) -> Any:
     proxy: Proxy | None = proxy_for(origin, query.proxy)
     context = tls_context(query.ca_bundle, os.environ) if origin.tls or (proxy and proxy.origin.tls) else None
-    return session_for(proxy, context)
+    return session_for(proxy, context, cutter)
 
 
 def _pieces(response: Any) -> Iterator[bytes]:

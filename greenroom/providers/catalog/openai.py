@@ -44,7 +44,7 @@ class OpenAIModelSource:
     def models(self, query: ModelQuery) -> ListedModels:
         with Client(query, openai_headers(query)) as client:
             body = client.get(f"{base_path(query)}{self._path}")
-        return read_openai(body, complete=self._complete, suffixes=self._suffixes)
+            return read_openai(body, complete=self._complete, suffixes=self._suffixes)
 
 
 def read_openai(body: object, *, complete: bool = True, suffixes: tuple[str, ...] = ()) -> ListedModels:

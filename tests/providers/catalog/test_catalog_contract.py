@@ -133,6 +133,7 @@ def test_a_redirect_is_not_followed(dialect: Dialect, query: Query, server: List
         ({"data": "x", "models": 5}, "protocol", "no list of models"),
         ([1, 2], "protocol", "no list of models"),
         ({"error": {"message": "out of credit", "code": "insufficient_quota"}}, "in_stream", "out of credit"),
+        ({"error": {"message": f"no such key: {KEY}"}}, "in_stream", "no such key: (hidden)"),
     ],
 )
 def test_what_is_no_list_is_evidence(

@@ -1,9 +1,11 @@
 """The way to a list: whom we trust, and through which proxy."""
 
 import base64
+import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -146,27 +148,71 @@ def test_the_environments_proxy_is_not_for_this_machine(
     assert names(query()) == ["m"]
 
 
-def test_a_body_that_drips_is_left_in_time(query: Query) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    left = threading.Event()
+class Speaker:
+    """Sends these bytes to whoever comes, then `drips` until the client has gone."""
 
-    def drip() -> None:
-        peer, _ = listener.accept()
-        peer.recv(65536)
-        with peer:
-            try:
-                peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
-                while not left.wait(0.02):
-                    peer.sendall(b" ")
-            except OSError:
-                return
+    def __init__(self, answer: bytes, drips: bytes = b"") -> None:
+        self._answer, self._drips = answer, drips
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._run)
 
-    thread = threading.Thread(target=drip)
-    thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    with pytest.raises(ModelListError) as caught:
-        names(query(base_url=url, timeout_s=0.3))
-    left.set()
-    thread.join()
-    listener.close()
+    def _run(self) -> None:
+        peer, _ = self._listener.accept()
+        with peer, contextlib.suppress(OSError):
+            peer.recv(65536)
+            peer.sendall(self._answer)
+            while self._drips and not self._left.wait(0.02):
+                peer.sendall(self._drips)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._thread.join(10)
+        self._listener.close()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nx-long: ", b"HTTP/1.1 2"],
+)
+def test_what_drips_is_left_in_time(start: bytes, query: Query, no_leaks: None) -> None:
+    with Speaker(start, drips=b" " if start.endswith(b"\n") else b"0") as speaker:
+        began_s = time.monotonic()
+        with pytest.raises(ModelListError) as caught:
+            names(query(base_url=speaker.url, timeout_s=0.3))
+        assert time.monotonic() - began_s < 5
     assert caught.value.evidence.clock == "model_list"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"data":\r\nf\r\n [{"id": "m"}]}\r\n0\r\n\r\n',
+        b'HTTP/1.0 200 OK\r\n\r\n{"data": [{"id": "m"}]}',
+        b'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\xef\xbb\xbf{"data": [{"id": "m"}]}',
+    ],
+)
+def test_every_framing_of_a_body(head: bytes, query: Query, no_leaks: None) -> None:
+    with Speaker(head) as speaker:
+        assert names(query(base_url=speaker.url)) == ["m"]
+
+
+def test_a_chunked_body_that_is_cut_is_no_list(query: Query) -> None:
+    with (
+        Speaker(b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"data"') as speaker,
+        pytest.raises(ModelListError) as caught,
+    ):
+        names(query(base_url=speaker.url))
+    assert caught.value.evidence.kind == "transport"
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n", b"\x15\x03\x03\x00\x02\x02\x46", b""])
+def test_what_speaks_no_http(answer: bytes, query: Query) -> None:
+    with Speaker(answer) as speaker, pytest.raises(ModelListError) as caught:
+        names(query(base_url=speaker.url))
+    assert caught.value.evidence.kind == "transport"
