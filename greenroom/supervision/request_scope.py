@@ -8,7 +8,7 @@ States and what they do with a Cancel:
 
 The channel, gate and journal belong to the job and outlive attempts and this actor. The deadline takes the
 same way as a Cancel. Mail is bounded: one AttemptOver and one Down an attempt, one Folded.
-A scope begins as waiting, so that a Cancel sent before its start ends it before anything is sent.
+A scope that is told something before its start begins as waiting: a Cancel ends it before anything is sent.
 """
 
 import random
@@ -24,6 +24,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
+    Accepted,
     AttemptOver,
     Cancel,
     CancelledBy,
@@ -35,7 +36,6 @@ from greenroom.messages.commands import (
     RequestOver,
 )
 from greenroom.messages.completion import Completion, Outcome
-from greenroom.messages.deltas import UsageDelta
 from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.retry_state import RetryState
@@ -50,6 +50,7 @@ from greenroom.supervision.attempts import (
     after_failure,
     after_pause,
 )
+from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.retry_states import state_of
@@ -109,9 +110,13 @@ class RequestScope(LoopActor):
         self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
-        self._start_aggregator()
-        if not ask_catalog(self, self._job):
+        self._gate.aggregator = me
+        if ask_catalog(self, self._job):
+            return
+        if self.cell.control:
             me.tell(BackOffOver(self._epoch))
+        else:
+            self._attempt()
 
     # ---- attempts
 
@@ -266,15 +271,15 @@ class RequestScope(LoopActor):
     def _end(self, outcome: Outcome, answer: Answer, failure: Failure | None = None) -> None:
         self._state = "ending"
         self._gate.fence()
-        draft: Completion[Any] = Completion(
-            outcome=outcome, provider=self._job.target.provider, model=answer.model,
-            model_asked=self._job.target.model, response_id=answer.response_id,
-            request_id=self._job.request_id, stream_id=self._job.stream_id, failure=failure,
-            attempts=self._history.records, metadata=answer.metadata,
-            timings=self._history.timings(self._job.started_at, self._since_start_s()),
-            usage=self._history.spent,
-        )  # fmt: skip
-        self._finish = Finish(answer, draft, self._gate.journal.recent())
+        facts = {
+            "outcome": outcome, "provider": self._job.target.provider, "model": answer.model,
+            "model_asked": self._job.target.model, "response_id": answer.response_id,
+            "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
+            "attempts": self._history.records, "metadata": answer.metadata,
+            "timings": self._history.timings(self._job.started_at, self._since_start_s()),
+            "usage": self._history.spent,
+        }  # fmt: skip
+        self._finish = Finish(answer, facts)
         if self._aggregator is None:
             self._count_and_close(self._folded_here())
             return
@@ -282,7 +287,7 @@ class RequestScope(LoopActor):
             self._close_now()
             return
         self.timer(FOLD_TIMEOUT_S, FoldOverdue())
-        self._aggregator.tell(self._finish)
+        self._aggregator.tell(replace(self._finish, deltas=self._gate.journal.recent()))
 
     @receives(Folded)
     def on_folded(self, message: Folded) -> None:
@@ -339,7 +344,7 @@ class RequestScope(LoopActor):
         assert self._finish is not None
         fold = Fold()
         fold.add(self._gate.journal)
-        return completed(fold, replace(self._finish, deltas=()))
+        return completed(fold, self._finish)
 
     def _close(self, completion: Completion[Any]) -> None:
         if self._job.channel.close(completion):
@@ -351,7 +356,15 @@ class RequestScope(LoopActor):
 
     # ---- the aggregator
 
-    def _start_aggregator(self, journal: tuple[Any, ...] = ()) -> None:
+    @receives(Accepted)
+    def on_accepted(self, _: Accepted) -> None:
+        """The answer is long enough for an actor of its own; what comes until then stands in the journal too."""
+        if self._aggregators == 0 and self._state != "ending":
+            self._start_aggregator()
+
+    def _start_aggregator(self) -> None:
+        self._gate.journal.compact()
+        journal = tuple(self._gate.journal)
         self._aggregators += 1
         name = "aggregator" if self._aggregators == 1 else f"aggregator-{self._aggregators}"
         self._aggregator = self._gate.aggregator = self.spawn(Aggregator, self.ref, journal, name=name)
@@ -361,8 +374,7 @@ class RequestScope(LoopActor):
         if self._state == "ending":
             self._count_and_close(self._folded_here())
         elif self._aggregators < AGGREGATORS_MAX:
-            self._gate.journal.compact()
-            self._start_aggregator(tuple(self._gate.journal))
+            self._start_aggregator()
 
     # ---- bookkeeping
 
@@ -381,19 +393,3 @@ class RequestScope(LoopActor):
 
     def _deadline_left_s(self) -> float:
         return max(self._job.options.deadline_s - self._since_start_s(), 0.0)
-
-
-def crashed_attempt(job: Job, epoch: int, text: str) -> AttemptOver:
-    """What is known of an attempt that could not report its end."""
-    checkpoint, answer = job.gate.checkpoint, NO_ANSWER
-    if checkpoint.epoch == epoch:
-        told = [delta.usage for delta in job.gate.journal if isinstance(delta, UsageDelta)]
-        answer = Answer(usage=told[-1]) if told else NO_ANSWER
-    sent = checkpoint.sent_epoch == epoch
-    evidence = ErrorEvidence(kind="crash", message=text)
-    return AttemptOver(epoch=epoch, outcome="failed", answer=answer, evidence=evidence, sent=sent)
-
-
-def why(down: Down) -> str:
-    """How the actor ended, in words."""
-    return down.reason if down.error is None else f"{type(down.error).__name__}: {down.error}"
