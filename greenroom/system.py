@@ -239,8 +239,11 @@ class ActorSystem:
             target=target, options=options, codec=endpoint.codec, channel=Channel(options),
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
-            models=ModelLookUp(self._catalog_cell.ref, endpoint.models), token_counter=counter,
+            models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
         )  # fmt: skip
+
+    def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
+        return ModelLookUp(self._catalog_cell.ref, endpoint.models)
 
     def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
         """The actor that counts with tiktoken, started when the first request wants it."""

@@ -4,13 +4,14 @@ import difflib
 from collections.abc import Iterable
 
 CLOSEST_MAX = 3
-_COMPARED_MAX = 48
-_NAME_CHARS = 256
+_COMPARED_MAX = 16
+NAME_CHARS_MAX = 256
+"""Of a name that is compared; what follows tells nothing more."""
 
 
 def closest(word: str, names: Iterable[str]) -> tuple[str, ...]:
     """At most three, the nearest first; () where nothing is near. Pure."""
-    word = word[:_NAME_CHARS].lower()
+    word = word[:NAME_CHARS_MAX].lower()
     ours = _pairs(word)
     shared = {name: len(ours & _pairs(name.lower())) for name in names}
     likely = sorted(shared, key=lambda name: (-shared[name], abs(len(name) - len(word)), name))[

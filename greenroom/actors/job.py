@@ -71,7 +71,7 @@ class Job:
     adjust: Callable[[str], None]
     """Called with a patch that the endpoint's later requests should respect too."""
     models: ModelLookUp | None = None
-    """Where its model is looked up first, if its options say so."""
+    """Where its model is looked up first; None: it is not."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
     gate: Gate = field(init=False)

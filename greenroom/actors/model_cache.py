@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from greenroom.actors.closest import closest
+from greenroom.actors.closest import NAME_CHARS_MAX, closest
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.models import ListedModels
 
 Verdict = Literal["known", "unknown", "unsure"]
-_CLOSEST_KEPT = 32
+_CLOSEST_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +258,12 @@ def _by_list(entry: Entry, asked: LookUp) -> tuple[Entry, Answer]:
         return entry, answer
     if not entry.listed.complete:
         return entry, replace(answer, verdict="unsure")
-    near = entry.closest.get(asked.model)
+    name = asked.model[:NAME_CHARS_MAX]
+    near = entry.closest.get(name)
     if near is None:
-        near = closest(asked.model, entry.names)
+        near = closest(name, entry.names)
         kept = dict(list(entry.closest.items())[1 - _CLOSEST_KEPT :])
-        entry = replace(entry, closest={**kept, asked.model: near})
+        entry = replace(entry, closest={**kept, name: near})
     return entry, replace(answer, verdict="unknown", closest=near)
 
 

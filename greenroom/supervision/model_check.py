@@ -24,7 +24,7 @@ _GRACE_S = 1.0
 
 def ask_catalog(scope: LoopActor, job: Job) -> bool:
     """The model is being looked up: Reply or AskFailed tagged MODEL comes. False: that is not wanted."""
-    if not job.options.validate_model or job.models is None:
+    if job.models is None:
         return False
     timeout_s = job.options.connect_timeout_s
     asked = LookUpModels(job.models.place, job.target.model, timeout_s=timeout_s)

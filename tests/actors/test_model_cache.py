@@ -125,6 +125,16 @@ def test_the_closest_names_come_with_it(run: Run) -> None:
     assert "claude" not in found.closest
 
 
+def test_what_is_kept_of_wrong_names_is_bounded(filled: Run) -> None:
+    filled.ask("c")
+    filled.fetched("a", "b")
+    for number in range(600):
+        assert answer(filled.ask(f"{number}" + "x" * 1000)).verdict == "unknown"
+    kept = filled.state.entries["k"].closest
+    assert len(kept) == 256
+    assert {len(name) for name in kept} == {256}
+
+
 def test_an_alias_is_known(run: Run) -> None:
     run.ask("llama")
     listed = ListedModels(models=(ModelInfo(id="llama:latest", aliases=("llama",)),))
