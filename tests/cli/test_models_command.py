@@ -1,7 +1,9 @@
 """`greenroom models`: real processes against real servers."""
 
 import json
+import signal
 import socket
+from collections.abc import Iterator
 
 import pytest
 from command_line import Done, Runner
@@ -38,7 +40,7 @@ api_key_env = "MY_KEY"
 
 
 @pytest.fixture
-def simulator() -> Simulator:  # type: ignore[misc]
+def simulator() -> Iterator[Simulator]:
     with Simulator(api_key=KEY, models=["qwen3-4b", "gemma-3"]) as running:
         yield running
 
@@ -151,3 +153,12 @@ def test_a_server_with_no_models_and_one_with_tricks(greenroom: Runner) -> None:
         server.names = ["good", "bad\x1b[31m"]
         done = greenroom("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1")
         assert (done.out, done.err) == ("MODEL\nopenai/good\n", "")
+
+
+def test_ctrl_c_ends_it_while_a_server_hangs(greenroom: Runner) -> None:
+    with HeldList(["m"], held=True) as server:
+        with greenroom.start("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1") as running:
+            assert server.asked.wait(30)
+            running.signal(signal.SIGINT)
+            assert running.end() == 130
+        assert (running.out, running.err) == ("", "greenroom: cancelled\n")

@@ -19,7 +19,7 @@ from greenroom.providers.catalog.entries import (
     tokens,
     words,
 )
-from greenroom.providers.catalog.openai import base_path, openai_headers, read_openai
+from greenroom.providers.catalog.openai import base_path, openai_headers, quantization_of, read_openai
 
 
 class LMStudioModelSource:
@@ -51,7 +51,6 @@ def _read_entry(entry: Entry) -> ModelInfo | None:
         return None
     given = entry.get("loaded_instances")
     loaded = [instance for instance in given if isinstance(instance, dict)] if isinstance(given, list) else []
-    quantization = entry.get("quantization")
     instances = [found for instance in loaded if (found := identity(instance, "id")) is not None]
     aliases = dict.fromkeys([*instances, *words(entry.get("variants"))])
     return ModelInfo(
@@ -62,7 +61,7 @@ def _read_entry(entry: Entry) -> ModelInfo | None:
         kind=text(entry, "type"),
         context_length_tokens=_context(loaded) or tokens(entry, "max_context_length"),
         state="loaded" if loaded else "not-loaded",
-        quantization=text(quantization, "name") if isinstance(quantization, dict) else None,
+        quantization=quantization_of(entry),
         capabilities=words(entry.get("capabilities")),
         metadata=metadata(entry),
     )

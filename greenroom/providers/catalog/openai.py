@@ -50,7 +50,10 @@ class OpenAIModelSource:
 def read_openai(body: object, *, complete: bool = True, suffixes: tuple[str, ...] = ()) -> ListedModels:
     """Raises ModelListError where the body is no list."""
     entries = entries_of(body, "data", "models")
-    return listed(entries, lambda entry: read_entry(entry, suffixes), complete=complete)
+    found = listed(entries, lambda entry: read_entry(entry, suffixes), complete=complete)
+    # A gateway's `openai/*` stands for names that it does not list.
+    patterns = any("*" in model.id for model in found.models)
+    return found.model_copy(update={"complete": False}) if patterns else found
 
 
 def read_entry(entry: Entry, suffixes: tuple[str, ...] = ()) -> ModelInfo | None:
@@ -58,11 +61,19 @@ def read_entry(entry: Entry, suffixes: tuple[str, ...] = ()) -> ModelInfo | None
     name = identity(entry, "id", "model", "name")
     if name is None:
         return None
-    quantization = entry.get("quantization")
-    aliases = [*words(entry.get("aliases")), *words([entry.get("canonical_slug")])]
+    # Gemini's compatible list writes models/gemini-..., and requests there mostly do not.
+    aliases = [
+        *words(entry.get("aliases")),
+        *words([entry.get("canonical_slug")]),
+        name.removeprefix("models/"),
+    ]
     return ModelInfo(
         id=name,
-        aliases=tuple(dict.fromkeys([*(a for a in aliases if a != name), *(name + end for end in suffixes)])),
+        aliases=tuple(
+            dict.fromkeys(
+                [*(alias for alias in aliases if alias not in ("", name)), *(name + end for end in suffixes)]
+            )
+        ),
         display_name=text(entry, "display_name", "name"),
         owned_by=text(entry, "owned_by", "organization", "publisher"),
         created_at_s=instant_s(entry.get("created")),
@@ -70,12 +81,16 @@ def read_entry(entry: Entry, suffixes: tuple[str, ...] = ()) -> ModelInfo | None
         context_length_tokens=tokens(entry, *_CONTEXT),
         max_output_tokens=tokens(entry, *_OUTPUT),
         state=state_of(entry.get("state") or entry.get("status")),
-        quantization=text(quantization if isinstance(quantization, dict) else entry, "quantization", "name")
-        if quantization
-        else None,
+        quantization=quantization_of(entry),
         capabilities=words(entry.get("capabilities")),
         metadata=metadata(entry),
     )
+
+
+def quantization_of(entry: Entry) -> str | None:
+    """The field itself, or the name in it."""
+    given = entry.get("quantization")
+    return text(given, "name") if isinstance(given, dict) else text(entry, "quantization")
 
 
 def base_path(query: ModelQuery) -> str:

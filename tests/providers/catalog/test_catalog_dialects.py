@@ -77,6 +77,14 @@ def test_compatible_servers_fields(entry: dict[str, object], facts: dict[str, ob
     assert {name: getattr(model, name) for name in facts} == facts
 
 
+def test_patterns_stand_for_names_that_are_not_listed() -> None:
+    assert not read_openai({"data": [{"id": "openai/*"}, {"id": "m"}]}).complete
+
+
+def test_geminis_compatible_list_is_asked_without_the_prefix() -> None:
+    assert one({"data": [{"id": "models/gemini-2.5-flash"}]}).aliases == ("gemini-2.5-flash",)
+
+
 def test_a_bare_array_is_a_list() -> None:
     assert one([{"id": "m", "created": 0}]).created_at_s is None
 
