@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pykka
 
+from greenroom.actors.abandon import Abandon
 from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
@@ -154,6 +155,7 @@ class _UnderWay:
     place: ModelPlace
     started_s: float
     due: Any
+    abandon: Abandon = field(default_factory=Abandon)
 
 
 class ModelCatalog(LoopActor):
@@ -170,6 +172,14 @@ class ModelCatalog(LoopActor):
         self._places: dict[str, ModelPlace] = {}
         """Of those that are asked for or fetched now."""
         self._under_way: dict[str, _UnderWay] = {}
+
+    def on_stop(self) -> None:
+        for under_way in self._under_way.values():
+            under_way.abandon.now()
+
+    def on_failure(self, *_: Any) -> None:
+        # The next incarnation may fetch the same: never two threads for one place.
+        self.on_stop()
 
     # ---- questions
 
@@ -276,7 +286,8 @@ class ModelCatalog(LoopActor):
         self._over(FetchOver(place.key, evidence))
 
     def _start(self, place: ModelPlace, api_key: str | None) -> None:
-        query = place.query(api_key, self.clock, FETCH_TIMEOUT_S)
+        abandon = self._under_way[place.key].abandon
+        query = place.query(api_key, self.clock, FETCH_TIMEOUT_S, abandon)
         try:
             fetcher = ModelFetcher.start(place.source)
         except RuntimeError as error:

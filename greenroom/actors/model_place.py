@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from greenroom.actors.abandon import Abandon
 from greenroom.actors.ref import Ref
 from greenroom.messages.contracts import Clock, ModelQuery, ModelSource, Target
 
@@ -37,11 +38,11 @@ class ModelPlace:
             marked.update(part.encode() + b"\0")
         object.__setattr__(self, "key", marked.hexdigest())
 
-    def query(self, api_key: str | None, clock: Clock, timeout_s: float) -> ModelQuery:
+    def query(self, api_key: str | None, clock: Clock, timeout_s: float, abandon: Abandon) -> ModelQuery:
         """What one fetch asks."""
         return ModelQuery(
             target=self.target, clock=clock, api_key=api_key, headers=self.headers, timeout_s=timeout_s,
-            proxy=self.proxy, ca_bundle=self.ca_bundle,
+            proxy=self.proxy, ca_bundle=self.ca_bundle, abandoned=abandon.register,
         )  # fmt: skip
 
 

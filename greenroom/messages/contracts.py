@@ -203,6 +203,8 @@ class ModelQuery:
     """For all of it, however many pages there are."""
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
+    abandoned: Callable[[Callable[[], object]], None] | None = field(default=None, repr=False)
+    """Takes what ends the fetch at once: it is called, in any thread, when nobody wants the list any more."""
 
 
 class ModelListError(Exception):

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from greenroom.actors import model_catalog
+from greenroom.actors.abandon import Abandon
 from greenroom.actors.blocking import KeyAsker
 from greenroom.actors.clock import ManualClock
 from greenroom.actors.dispatcher import Dispatcher
@@ -286,6 +287,15 @@ def test_a_catalogue_that_ends_answers_who_waits(desk: Desk) -> None:
     desk.catalog.kill()
     with pytest.raises(SystemDown, match="the model catalogue ended"):
         future.get(timeout=LIMIT_S)
+
+
+def test_what_ends_a_fetch_is_called_once_and_never_too_late() -> None:
+    abandon, ended = Abandon(), []
+    abandon.register(lambda: ended.append("a"))
+    abandon.now()
+    abandon.now()
+    abandon.register(lambda: ended.append("late"))
+    assert ended == ["a", "late"]
 
 
 def test_a_crashed_catalogue_forgets_nobodys_late_fetch(desk: Desk) -> None:

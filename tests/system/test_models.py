@@ -284,6 +284,9 @@ def test_stopping_while_it_is_looked_up_ends_all(begin: Start) -> None:
         system.stop(drain_s=0)
         with pytest.raises(StreamCancelled):
             stream.result(timeout=LIMIT_S)
+        # The server holds its answer still: the fetch's thread ends because nobody wants it.
+        wait_until(lambda: not any("ModelFetcher" in thread.name for thread in threading.enumerate()))
+        assert not provider.release.is_set()
 
 
 def test_an_alias_passes(begin: Start, simulator: Simulator) -> None:

@@ -25,7 +25,7 @@ class Cutter:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._over = False
-        self._timer = threading.Timer(after_s, self._cut)
+        self._timer = threading.Timer(after_s, self.cut)
         self._timer.daemon = True
         self._timer.start()
 
@@ -37,7 +37,8 @@ class Cutter:
                 _shut_down(self._sockets[-1])
         return connected
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """Every watched socket is shut down now, and those that are watched later at once. Any thread."""
         with self._lock:
             self._over = True
             for watched in self._sockets:

@@ -50,6 +50,8 @@ class Client:
         ours = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "greenroom"}
         self._headers = ours | dict(headers) | lower(query.headers)
         self._cutter = Cutter(query.timeout_s + _CUT_AFTER_S)
+        if query.abandoned is not None:
+            query.abandoned(self._cutter.cut)
         try:
             self._session = _session(self._origin, query, self._cutter)
         except BundleError as error:
