@@ -26,7 +26,7 @@ class Cutter:
         self._sockets: list[socket.socket] = []
         self._over = False
         self._timer = threading.Timer(after_s, self.cut)
-        self._timer.daemon = True
+        self._timer.name, self._timer.daemon = "greenroom-model-list", True
         self._timer.start()
 
     def watch(self, connected: socket.socket) -> socket.socket:
