@@ -25,6 +25,7 @@ _WARNINGS: Mapping[str, int] = {
     "actor.handler.slow": logging.WARNING,
     "actor.zombie": logging.ERROR,
     "breaker.opened": logging.WARNING,
+    "models.stale_served": logging.WARNING,
     "provider.model_mismatch": logging.WARNING,
     "stream.failed": logging.WARNING,
     "supervisor.intensity_exceeded": logging.ERROR,
