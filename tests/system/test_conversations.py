@@ -1,4 +1,4 @@
-"""A conversation that moves between wires: what can travel does, what cannot is left out and said, nothing breaks."""
+"""A conversation that moves between wires: what can travel does, what cannot is left out, nothing breaks."""
 
 import json
 from typing import Any
