@@ -7,17 +7,22 @@ import pykka
 from pydantic import SecretStr
 
 from greenroom.actors.blocking import KeyAsker
+from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
 from greenroom.messages.config import ProviderConfig, SystemConfig
-from greenroom.messages.contracts import Clock, Codec, Target
+from greenroom.messages.contracts import Clock, Codec, Target, Transport
+from greenroom.messages.events import ActorZombie
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
 from greenroom.providers.registry import codec_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
+
+THREADS_END_S = 1.0
+"""Interrupted connections end in a moment; what hangs longer is left to end with the process."""
 
 
 class Endpoint:
@@ -37,7 +42,8 @@ class Endpoint:
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._asker: pykka.ActorRef[KeyAsker] | None = None
-        transport = _transport(name, self.base_url, config, clock)
+        transport = _transport(name, self.base_url, config, dispatcher, clock)
+        self._threads = transport if isinstance(transport, BlockingTransport) else None
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
@@ -67,9 +73,13 @@ class Endpoint:
             self._adjustments |= {patch}
 
     def close(self) -> None:
-        """Its thread, if it has one, ends with what it is doing now."""
+        """Its threads, if it has any, end with what they are doing now. Waits for those of connections, for
+        `THREADS_END_S` at most.
+        """
         if self._asker is not None:
             self._asker.stop(block=False)
+        if self._threads is not None:
+            self._threads.join(THREADS_END_S)
 
 
 def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
@@ -81,7 +91,9 @@ def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
     return url
 
 
-def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -> ReactorTransport:
+def _transport(
+    name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
+) -> Transport:
     """Opens nothing; but a CA bundle that cannot be read is said now, not by the first request."""
     if config.ca_bundle is not None:
         try:
@@ -89,6 +101,8 @@ def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -
         except BundleError as error:
             raise _wrong(name, "ca_bundle", f"must be a PEM file that can be read: {error}") from None
     try:
+        if config.transport == "requests":
+            return _in_threads(name, base_url, config, dispatcher, clock)
         return ReactorTransport(base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock)
     except ValueError as error:
         # The field itself was checked when the configuration was made.
@@ -96,6 +110,23 @@ def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -
         raise _wrong(
             name, "proxy", f"is not set, and the environment's cannot be used: {error}; {remedy}"
         ) from None
+
+
+def _in_threads(
+    name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
+) -> BlockingTransport:
+    from greenroom.providers.requests_transport import RequestsLines
+
+    lines = RequestsLines(
+        base_url, clock=clock, session=config.session, proxy=config.proxy, ca_bundle=config.ca_bundle
+    )
+
+    def zombie() -> None:
+        dispatcher.count_zombie()
+        fields = {"kind": "line_keeper", "incarnation": 1, "reason": "a blocking read was not interrupted"}
+        dispatcher.report(ActorZombie, actor=f"/endpoints/{name}", **fields)
+
+    return BlockingTransport(lines, dispatcher.call, zombie)
 
 
 def _require_key(name: str, config: ProviderConfig, profile: Profile) -> None:

@@ -2,13 +2,18 @@
 
 import asyncio
 import gc
+import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
 
+from greenroom.actors.blocking_link import BlockingLink
+from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
+from greenroom.providers.requests_transport import RequestsLines
 from greenroom.providers.transport import ReactorLink, ReactorTransport, TransportLimits
 
 LIMIT_S = 20.0
@@ -48,6 +53,41 @@ async def _limited(work: Coroutine[Any, Any, Any]) -> Any:
 
 def transport_to(url: str, limits: TransportLimits | None = None, **more: Any) -> ReactorTransport:
     return ReactorTransport(url, clock=SystemClock(), limits=limits, **more)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One implementation of the transport's contract, on one kind of loop."""
+
+    transport: str
+    loop: str
+
+    @property
+    def in_threads(self) -> bool:
+        return self.transport == "requests"
+
+    def to(self, url: str, limits: TransportLimits | None = None, **more: Any) -> Any:
+        if self.in_threads:
+            return BlockingTransport(RequestsLines(url, clock=SystemClock(), limits=limits, **more))
+        return transport_to(url, limits, **more)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run on a fresh loop; no task, socket or thread is left."""
+        before = set(threading.enumerate())
+        got = run_on(self.loop, work)
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith("LineKeeper"):
+                thread.join(LIMIT_S)
+                assert not thread.is_alive(), f"{thread.name} is left"
+        return got
+
+
+WAYS = [
+    Way("reactor", "asyncio"),
+    Way("reactor", "uvloop"),
+    Way("requests", "asyncio"),
+    Way("requests", "uvloop"),
+]
 
 
 class Told:
@@ -109,19 +149,19 @@ class Told:
         return self
 
 
-def begin(link: ReactorLink, request: HttpRequest = GET, epoch: int = 1) -> Told:
+def begin(link: Any, request: HttpRequest = GET, epoch: int = 1) -> Told:
     told = Told()
     told.wire = link.exchange(request, epoch, told.deliver, told.free)
     return told
 
 
-async def fetch(link: ReactorLink, request: HttpRequest = GET, epoch: int = 1) -> Told:
+async def fetch(link: Any, request: HttpRequest = GET, epoch: int = 1) -> Told:
     return await begin(link, request, epoch).over()
 
 
-async def closed(link: ReactorLink) -> None:
+async def closed(link: Any) -> None:
     """Until the link's socket is lost."""
-    if link._transport is None:
+    if link.gone if isinstance(link, BlockingLink) else link._transport is None:
         return
     gone = asyncio.Event()
     link.on_close = gone.set
