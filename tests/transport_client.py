@@ -1,20 +1,25 @@
 """The client's side: a collector for what a wire tells, and a loop that must leak nothing."""
 
 import asyncio
+import contextlib
 import gc
+import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import uvloop
 
 from greenroom.actors.blocking_link import BlockingLink
 from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
+from greenroom.messages.contracts import TransportError
+from greenroom.messages.failures import ErrorEvidence
 from greenroom.providers.requests_transport import RequestsLines
-from greenroom.providers.transport import ReactorLink, ReactorTransport, TransportLimits
+from greenroom.providers.transport import ReactorTransport, TransportLimits
 
 LIMIT_S = 20.0
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -166,3 +171,37 @@ async def closed(link: Any) -> None:
     gone = asyncio.Event()
     link.on_close = gone.set
     await gone.wait()
+
+
+def failure(way: Way, url: str, timeout_s: float = 10, **more: Any) -> ErrorEvidence:
+    """Why there is no connection."""
+
+    async def work() -> ErrorEvidence:
+        transport = way.to(url, **more)
+        with pytest.raises(TransportError) as caught:
+            await transport.connect(timeout_s)
+        transport.close()
+        return caught.value.evidence
+
+    got: ErrorEvidence = way.run(work())
+    return got
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def black_hole(host: str, port: int) -> Iterator[int]:
+    """A listener whose queue is full: who connects hears nothing."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind((host, port))
+        listener.listen(0)
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -27,6 +27,7 @@ class OfLine(Protocol):
 
     def dialling(self) -> None: ...
     def reached(self, sock: socket.socket) -> None: ...
+    def tunnel(self, sock: Any) -> None: ...
     def write(self, sock: Any, data: Any) -> None: ...
     def hear_head(self, sock: Any) -> WireHead: ...
 
@@ -104,15 +105,18 @@ class _OnLine(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        self._line.reached(sock)
+        try:
+            self._line.reached(sock)
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
+    def _tunnel(self) -> None:
+        self._line.tunnel(self.sock)
+
     def send(self, data: Any) -> None:
-        # While the proxy is asked for a way there is no answer of the server's to be heard.
-        if self._response_options is None:
-            super().send(data)
-        else:
-            self._line.write(self.sock, data)
+        self._line.write(self.sock, data)
 
 
 class PlainConnection(_OnLine):

@@ -1,7 +1,6 @@
 """What requests, urllib3 and the sockets below raise, as ErrorEvidence. By type: their words may hold a secret."""
 
 import http.client
-import re
 import socket
 import ssl
 import traceback
@@ -20,7 +19,6 @@ from greenroom.providers.transport.trust import BundleError
 
 E = TypeVar("E", bound=BaseException)
 
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}) ?(.*)")
 _CAUSES_MAX = 30
 _BEFORE_SENDING = (
     requests.exceptions.InvalidURL,
@@ -51,8 +49,8 @@ def first(error: BaseException, *kinds: type[E]) -> E | None:
 def dial_failed(way: Way, error: BaseException, timeout_s: float, step: str) -> TransportError:
     """A connection could not be made, while `step` was under way."""
     hop = way.proxy.origin if way.proxy else way.origin
-    if (tunnel := _tunnel_refusal(way, error, step)) is not None:
-        return tunnel
+    if isinstance(error, TransportError):
+        return error
     secure = first(error, ssl.SSLError, BundleError)
     if secure is not None or step.startswith("shaking"):
         below = secure or first(error, ConnectionError) or error
@@ -64,7 +62,7 @@ def dial_failed(way: Way, error: BaseException, timeout_s: float, step: str) -> 
     name_error = first(error, socket.gaierror)
     if name_error is not None:
         return evidence.connect_failed(hop, name_error, proxy=way.proxy is not None)
-    if first(error, TimeoutError, pool_errors.ConnectTimeoutError) is not None:
+    if first(error, TimeoutError) is not None:
         return evidence.timed_out(way.origin, timeout_s, step)
     below_it = first(error, ConnectionError) or _bare_os_error(error)
     if below_it is None:
@@ -134,30 +132,6 @@ def _broken_head(way: Way, error: http.client.HTTPException) -> ErrorEvidence:
         )
     text = f"{way.origin.name} sent an HTTP answer that breaks the rules ({type(error).__name__})"
     return ErrorEvidence(kind="protocol", phase="head", message=text)
-
-
-def _tunnel_refusal(way: Way, error: BaseException, step: str) -> TransportError | None:
-    if way.proxy is None or not way.origin.tls:
-        return None
-    said = next((found for one in causes(error) if (found := _TUNNEL.search(str(one)))), None)
-    if said is not None:
-        return evidence.proxy_refused(way.proxy.origin, way.origin, int(said[1]), said[2].strip())
-    if not step.startswith("asking"):
-        return None
-    bad = first(error, http.client.BadStatusLine)
-    if isinstance(bad, http.client.RemoteDisconnected):
-        return evidence.proxy_refused(way.proxy.origin, way.origin, None, evidence.happened(None))
-    if bad is not None:
-        reason = f"it does not speak HTTP: {str(getattr(bad, 'line', ''))[:60]!a}"
-        return evidence.proxy_refused(way.proxy.origin, way.origin, None, reason)
-    if first(error, http.client.HTTPException) is not None:
-        return evidence.proxy_refused(way.proxy.origin, way.origin, None, "its answer does not end")
-    reset = first(error, ConnectionError)
-    return (
-        None
-        if reset is None
-        else evidence.proxy_refused(way.proxy.origin, way.origin, None, evidence.happened(reset))
-    )
 
 
 def _bare_os_error(error: BaseException) -> OSError | None:

@@ -24,6 +24,7 @@ from greenroom.providers.requests_transport.hearing import Hearing
 from greenroom.providers.requests_transport.way import Way, dict_of, lost_read
 from greenroom.providers.transport import evidence
 from greenroom.providers.transport.response import Response
+from greenroom.providers.transport.tunnel import is_open, tunnel_request
 
 TICK_S = 5.0
 """No read or write of the socket blocks longer without a look at whether anybody still listens."""
@@ -96,7 +97,11 @@ class OwnLine:
             self._pool = pool_of(self, way.origin, way.proxy, self._trusted() if secure else None, way.limits)
             connection = self._pool._get_conn()  # noqa: SLF001
             connection.timeout = timeout_s
-            self._connect(connection)
+            try:
+                self._connect(connection)
+            except BaseException:
+                connection.close()
+                raise
         except BaseException as error:
             self.close()
             raise dial_failed(way, error, timeout_s, self._step) from error
@@ -147,11 +152,26 @@ class OwnLine:
         self._guard = sock.dup()
         if self._interrupted:
             raise ConnectionAbortedError("given up")
-        way = self._way
-        if way.proxy is not None and not way.proxy.origin.tls and way.origin.tls:
-            self._step = f"asking the proxy {way.proxy.origin.name}"
-        elif way.origin.tls or (way.proxy is not None and way.proxy.origin.tls):
-            self._step = f"shaking hands (TLS) with {(way.proxy.origin if way.proxy else way.origin).name}"
+        hop = self._way.proxy.origin if self._way.proxy else self._way.origin
+        if hop.tls:
+            self._step = f"shaking hands (TLS) with {hop.name}"
+
+    def tunnel(self, sock: Any) -> None:
+        """The proxy has opened a way to the server. Raises TransportError, OSError."""
+        way, answer = self._way, b""
+        assert way.proxy is not None
+        self._step = f"asking the proxy {way.proxy.origin.name}"
+        sock.sendall(tunnel_request(way.proxy, way.origin))
+        while not is_open(answer, way.proxy, way.origin, way.limits.max_head_bytes):
+            try:
+                data = sock.recv(READ_BYTES)
+            except ConnectionError as error:
+                refused = evidence.proxy_refused(way.proxy.origin, way.origin, None, evidence.happened(error))
+                raise refused from error
+            if not data:
+                raise evidence.proxy_refused(way.proxy.origin, way.origin, None, evidence.happened(None))
+            answer += data
+        self._step = f"shaking hands (TLS) with {way.origin.name}"
 
     def write(self, sock: Any, data: Any) -> None:
         """The bytes were written, or are not wanted any more (BrokenPipeError, on which urllib3 goes on)."""
