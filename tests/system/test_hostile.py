@@ -138,17 +138,22 @@ def simulator() -> Iterator[Simulator]:
 Start = Callable[..., ActorSystem]
 
 
+@pytest.fixture(params=["reactor", "requests"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def start_with(ports: dict[str, int], simulator: Simulator) -> Iterator[Start]:
+def start_with(ports: dict[str, int], simulator: Simulator, transport: str) -> Iterator[Start]:
     """Starts a system with a healthy provider `good`, and one for each attack, of the attack's name."""
     systems: list[ActorSystem] = []
 
     def begin(*attacks: str) -> ActorSystem:
-        providers = {"good": ProviderConfig(base_url=simulator.base_url)}
+        providers = {"good": ProviderConfig(base_url=simulator.base_url, transport=transport)}
         for attack in attacks:
             scheme = "https" if attack.startswith("tls-") else "http"
             url = f"{scheme}://127.0.0.1:{ports[attack]}/v1"
-            providers[attack] = ProviderConfig(base_url=url, options=OPTIONS)
+            providers[attack] = ProviderConfig(base_url=url, options=OPTIONS, transport=transport)
         config = SystemConfig(default_model="good/m", providers=providers, drain_s=0)
         system = ActorSystem.start(config)
         systems.append(system)

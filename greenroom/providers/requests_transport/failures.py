@@ -20,13 +20,7 @@ from greenroom.providers.transport.trust import BundleError
 E = TypeVar("E", bound=BaseException)
 
 _CAUSES_MAX = 30
-_BEFORE_SENDING = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidJSONError,
-)
+_LOSSES = (http.client.RemoteDisconnected, http.client.IncompleteRead, http.client.NotConnected)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -71,23 +65,31 @@ def dial_failed(way: Way, error: BaseException, timeout_s: float, step: str) -> 
     return evidence.connect_failed(hop, below_it, proxy=way.proxy is not None)
 
 
-def exchange_failed(way: Way, error: BaseException, timeouts_s: tuple[float, float]) -> ErrorEvidence | None:
-    """Of a user's session: what its `send` raised; None where the connection was lost (`loss` has the words)."""
-    connect_s, read_s = timeouts_s
-    if isinstance(error, _BEFORE_SENDING):
+def not_prepared(error: BaseException) -> ErrorEvidence:
+    """A user's session could not make the request: nothing was sent."""
+    if isinstance(error, requests.exceptions.RequestException):
         text = f"the session cannot send the request: {type(error).__name__}"
         return ErrorEvidence(kind="refusal", code="unsendable", phase="request", message=text)
+    return own_code_failed(error, sent=False)
+
+
+def exchange_failed(way: Way, error: BaseException, timeouts_s: tuple[float, float]) -> ErrorEvidence | None:
+    """What a user's session raised before an answer; None where the connection was lost: `loss` has the words."""
+    connect_s, read_s = timeouts_s
+    if is_read_timeout(error):
+        return read_timed_out(way, read_s)
     if first(error, ssl.SSLError) is not None and not first(error, ssl.SSLEOFError):
         return dial_failed(way, error, connect_s, "shaking hands").evidence
-    if first(error, requests.exceptions.ReadTimeout, pool_errors.ReadTimeoutError) is not None:
-        return read_timed_out(way, read_s)
     if _is_dialling(error) or isinstance(error, requests.exceptions.ProxyError):
         return dial_failed(way, error, connect_s, "connecting").evidence
     bad = first(error, http.client.HTTPException)
-    if bad is not None and not isinstance(
-        bad, (http.client.RemoteDisconnected, http.client.IncompleteRead, http.client.NotConnected)
-    ):
+    if bad is not None and not isinstance(bad, _LOSSES):
         return _broken_head(way, bad)
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        text = (
+            f"{way.origin.name} sent an HTTP answer that breaks the rules (its headers contradict each other)"
+        )
+        return ErrorEvidence(kind="protocol", phase="head", message=text)
     lost = first(error, requests.exceptions.ConnectionError, ConnectionError, pool_errors.ProtocolError)
     return (
         None if lost is not None or _bare_os_error(error) is not None else own_code_failed(error, sent=True)
@@ -96,7 +98,7 @@ def exchange_failed(way: Way, error: BaseException, timeouts_s: tuple[float, flo
 
 def loss(error: BaseException) -> str:
     """How the connection was lost, as the first words of a sentence."""
-    if first(error, http.client.RemoteDisconnected, http.client.IncompleteRead) is not None:
+    if first(error, *_LOSSES, ssl.SSLEOFError) is not None:
         return evidence.happened(None)
     return evidence.happened(first(error, ConnectionError) or _bare_os_error(error))
 
@@ -108,6 +110,11 @@ def own_code_failed(error: BaseException, *, sent: bool) -> ErrorEvidence:
     return ErrorEvidence(
         kind="transport", phase="request", status=None if sent else 401, code="session_failed", message=text
     )
+
+
+def is_read_timeout(error: BaseException) -> bool:
+    """The session's own read clock ran out."""
+    return first(error, requests.exceptions.ReadTimeout, pool_errors.ReadTimeoutError) is not None
 
 
 def read_timed_out(way: Way, read_s: float) -> ErrorEvidence:

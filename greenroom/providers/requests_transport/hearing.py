@@ -68,7 +68,7 @@ class Hearing:
     def fail(self, why: ErrorEvidence) -> None:
         """The answer ends with this evidence, unless it had ended."""
         if not self.over:
-            self._end(self._clock.now_s(), b"", None, WireEnd(clean=False, evidence=why))
+            self._finish(self._clock.now_s(), b"", None, WireEnd(clean=False, evidence=why))
 
     def _tell(self, now_s: float, read_bytes: int) -> None:
         response = self.response
@@ -84,6 +84,9 @@ class Hearing:
     def _end(self, now_s: float, data: bytes, head: WireHead | None, end: WireEnd) -> None:
         if self._reused:
             end = of_used_link(end, self.response.begun, now_s - self._began_s)
+        self._finish(now_s, data, head, end)
+
+    def _finish(self, now_s: float, data: bytes, head: WireHead | None, end: WireEnd) -> None:
         self.over = True
         keep = end.clean and self.response.keep_alive and self._sent
         hint_s = self.response.keep_alive_hint_s

@@ -126,6 +126,9 @@ class SessionLine:
         hearing.all_sent()
         read = _reader(answer)
         _begin(hearing, answer)
+        if request.method == "HEAD" or answer.status_code in {204, 304}:
+            # http.client would wait for the chunks that such an answer may name.
+            read = _nothing
         while not hearing.over:
             hearing.may_read()
             self._go_on()
@@ -150,9 +153,7 @@ class SessionLine:
             raise
         except BaseException as error:  # noqa: BLE001  (as above)
             self._go_on()
-            known = isinstance(error, requests.exceptions.RequestException)
-            why = failures.exchange_failed(self._way, error, self._timeouts_s) if known else None
-            hearing.fail(why or failures.own_code_failed(error, sent=False))
+            hearing.fail(failures.not_prepared(error))
             return None
         register: Callable[[str, Any], None] = prepared.register_hook
         register("response", _not_redirected)
@@ -171,7 +172,8 @@ class SessionLine:
         return self._connect_timeout_s, self._read_timeout_s
 
     def _ended_by(self, error: BaseException, hearing: Hearing) -> None:
-        why = failures.exchange_failed(self._way, error, self._timeouts_s)
+        begun = hearing.response.begun and not failures.is_read_timeout(error)
+        why = None if begun else failures.exchange_failed(self._way, error, self._timeouts_s)
         if why is not None:
             hearing.fail(why)
         else:
@@ -211,6 +213,10 @@ def _reader(answer: requests.Response) -> Callable[[int], bytes]:
     if source is not raw or not hasattr(raw, "decode_content"):
         return lambda size: read1(size) or b""
     return lambda size: read1(size, decode_content=False) or b""
+
+
+def _nothing(_: int) -> bytes:
+    return b""
 
 
 def _begin(hearing: Hearing, answer: requests.Response) -> None:
