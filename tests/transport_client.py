@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+import requests
 import uvloop
 
 from greenroom.actors.blocking_link import BlockingLink
@@ -22,6 +23,7 @@ from greenroom.providers.requests_transport import RequestsLines
 from greenroom.providers.transport import ReactorTransport, TransportLimits
 
 LIMIT_S = 20.0
+F = TypeVar("F")
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
@@ -69,9 +71,11 @@ class Way:
 
     @property
     def in_threads(self) -> bool:
-        return self.transport == "requests"
+        return self.transport.startswith("requests")
 
     def to(self, url: str, limits: TransportLimits | None = None, **more: Any) -> Any:
+        if self is SESSION:
+            more["session"] = _a_session
         if self.in_threads:
             return BlockingTransport(RequestsLines(url, clock=SystemClock(), limits=limits, **more))
         return transport_to(url, limits, **more)
@@ -87,12 +91,28 @@ class Way:
         return got
 
 
+SESSION = Way("requests, user's session", "uvloop")
+
+
+def sessions_too(test: F) -> F:
+    """Marks a test of the contract that holds for a user's `requests.Session` too, which reads heads itself and
+    connects when it sends."""
+    test.sessions_too = True  # type: ignore[attr-defined]
+    return test
+
+
 WAYS = [
     Way("reactor", "asyncio"),
     Way("reactor", "uvloop"),
     Way("requests", "asyncio"),
     Way("requests", "uvloop"),
 ]
+
+
+def _a_session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 class Told:

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from transport_client import WAYS, Way
+from transport_client import SESSION, WAYS
 from transport_tls import Trust
 
 
-@pytest.fixture(params=WAYS, ids=lambda way: f"{way.transport}-{way.loop}")
-def way(request: pytest.FixtureRequest) -> Way:
-    chosen: Way = request.param
-    return chosen
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "way" in metafunc.fixturenames:
+        ways = [*WAYS, SESSION] if hasattr(metafunc.function, "sessions_too") else WAYS
+        metafunc.parametrize("way", ways, ids=[f"{way.transport}-{way.loop}" for way in ways])
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import threading
 from typing import Any
 
 import pytest
-from transport_client import Way, black_hole, closed, failure, fetch, free_port
+from transport_client import Way, black_hole, closed, failure, fetch, free_port, sessions_too
 from transport_server import Peer, RawServer
 
 from greenroom.messages.contracts import Link, Transport, Wire
 
 
+@sessions_too
 def test_what_is_made_keeps_the_contracts(way: Way) -> None:
     async def work(server: RawServer) -> None:
         transport: Transport = way.to(server.url)
@@ -52,6 +53,7 @@ def test_the_time_limit_holds_while_connecting(way: Way) -> None:
     assert (why.kind, why.clock, why.phase) == ("clock", "connect_timeout_s", "connect")
 
 
+@sessions_too
 @pytest.mark.parametrize("turns", range(6))
 def test_a_cancelled_attempt_leaves_no_socket(way: Way, turns: int) -> None:
     async def work(server: RawServer) -> None:
@@ -68,6 +70,7 @@ def test_a_cancelled_attempt_leaves_no_socket(way: Way, turns: int) -> None:
         way.run(work(server))
 
 
+@sessions_too
 def test_an_ipv6_server_is_reached_by_its_address(way: Way) -> None:
     heads: list[bytes] = []
 
@@ -90,6 +93,7 @@ def test_an_ipv6_server_is_reached_by_its_address(way: Way) -> None:
     assert f"Host: [::1]:{server.port}\r\n".encode() in heads[0]
 
 
+@sessions_too
 def test_a_server_of_the_standard_library_is_understood(way: Way) -> None:
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import pytest
-from transport_client import Told, Way, begin, closed, fetch
+from transport_client import Told, Way, begin, closed, fetch, sessions_too
 from transport_server import Peer, RawServer, Script
 
 from greenroom.messages.commands import HttpRequest
@@ -90,6 +90,7 @@ def test_one_socket_read_is_one_message_however_many_chunks_it_holds(way: Way) -
     assert reusable
 
 
+@sessions_too
 def test_a_drip_of_single_bytes_gives_the_same_answer(way: Way) -> None:
     answer = CHUNKED + b"5;x=y\r\nhello\r\n3\r\n, w\r\n0\r\nTrailer: t\r\n\r\n"
     told, reusable = one(way, lambda peer: peer.send(*(b"%c" % byte for byte in answer)) or peer.wait_gone())
@@ -99,6 +100,7 @@ def test_a_drip_of_single_bytes_gives_the_same_answer(way: Way) -> None:
     assert reusable
 
 
+@sessions_too
 def test_times_of_reads_come_from_the_clock_and_do_not_go_back(way: Way) -> None:
     told, _ = one(way, lambda peer: peer.send(CHUNKED, b"1\r\na\r\n", b"0\r\n\r\n"))
     times = [read.received_s for read in told.reads]
@@ -121,6 +123,7 @@ def test_a_link_is_not_used_again_after(way: Way, answer: bytes) -> None:
     assert not reusable
 
 
+@sessions_too
 def test_http_1_0_with_keep_alive_is_used_again(way: Way) -> None:
     answer = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi"
     told, reusable = one(way, lambda peer: peer.send(answer) or peer.wait_gone())
@@ -156,6 +159,7 @@ def test_head_has_no_body_whatever_it_declares(way: Way) -> None:
     assert told.end.clean
 
 
+@sessions_too
 def test_redirects_are_delivered_not_followed(way: Way) -> None:
     told, _ = one(way, lambda peer: peer.answer(b"", b"Location: /x", status=b"307 Go") or peer.wait_gone())
     assert told.status == 307
@@ -177,6 +181,7 @@ def test_a_body_without_a_length_ends_with_the_connection(way: Way) -> None:
     assert not reusable
 
 
+@sessions_too
 def test_a_half_closed_server_has_still_answered(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.send(OK + b"\r\nhello")
@@ -215,6 +220,7 @@ def test_a_cut_answer_says_where_it_was_cut(way: Way, sent: bytes, message: str,
     assert not reusable
 
 
+@sessions_too
 def test_a_reset_says_so_after_all_that_came_before(way: Way) -> None:
     async def work(server: RawServer) -> None:
         link = await way.to(server.url).connect(10)
@@ -329,6 +335,7 @@ def test_exchanges_follow_each_other_on_one_link(way: Way) -> None:
     assert server.accepted == 1
 
 
+@sessions_too
 def test_a_reused_link_that_dies_before_an_answer_is_marked(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
@@ -346,6 +353,7 @@ def test_a_reused_link_that_dies_before_an_answer_is_marked(way: Way) -> None:
         way.run(work(server))
 
 
+@sessions_too
 def test_a_reused_link_that_dies_in_an_answer_is_not_marked(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
@@ -388,6 +396,7 @@ def test_an_idle_link_that_the_server_ends_is_known_at_once(way: Way, last_words
         way.run(work(server))
 
 
+@sessions_too
 def test_a_wire_that_is_over_cannot_touch_the_next_exchange(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
@@ -417,6 +426,7 @@ def test_a_wire_that_is_over_cannot_touch_the_next_exchange(way: Way) -> None:
         way.run(work(server))
 
 
+@sessions_too
 def test_closing_a_link_ends_its_live_exchange(way: Way) -> None:
     async def work(server: RawServer) -> None:
         link = await way.to(server.url).connect(10)
@@ -429,6 +439,7 @@ def test_closing_a_link_ends_its_live_exchange(way: Way) -> None:
         way.run(work(server))
 
 
+@sessions_too
 def test_a_request_that_cannot_be_one_leaves_the_link_as_it_was(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 import pytest
-from transport_client import Told, Way, begin, closed, fetch
+from transport_client import Told, Way, begin, closed, fetch, sessions_too
 from transport_server import Peer, RawServer
 from transport_tls import Trust
 
@@ -33,6 +33,7 @@ def to(way: Way, server: RawServer, trust: Trust) -> Any:
     return way.to(server.url, ca_bundle=trust.bundle)
 
 
+@sessions_too
 def test_pausing_stops_the_server_and_loses_nothing(way: Way, trust: Trust, secure: bool) -> None:
     size, piece = 24 * MIB, b"x" * 65536
     blocked = threading.Event()
@@ -130,6 +131,7 @@ def test_a_link_reads_again_after_a_paused_exchange_ended(way: Way) -> None:
         way.run(work(server))
 
 
+@sessions_too
 @pytest.mark.parametrize("paused", [False, True])
 def test_aborting_closes_the_socket_and_tells_nothing_more(
     way: Way, trust: Trust, secure: bool, paused: bool
@@ -159,6 +161,7 @@ def test_aborting_closes_the_socket_and_tells_nothing_more(
         way.run(work(server))
 
 
+@sessions_too
 def test_a_wire_may_be_aborted_by_what_it_tells(way: Way) -> None:
     def play(peer: Peer) -> None:
         peer.read_request()
@@ -200,6 +203,7 @@ def test_aborting_a_request_that_is_still_being_written(way: Way, trust: Trust, 
         way.run(work(server))
 
 
+@sessions_too
 def test_a_large_body_arrives_whole_and_never_waits_in_memory_twice(
     way: Way, trust: Trust, secure: bool
 ) -> None:
@@ -255,6 +259,7 @@ def test_an_answer_before_the_body_was_read_is_heard(
         way.run(work(server))
 
 
+@sessions_too
 def test_a_server_that_answers_well_before_the_end_of_the_body_gets_all_of_it(way: Way) -> None:
     got: list[int] = []
 
@@ -277,6 +282,7 @@ def test_a_server_that_answers_well_before_the_end_of_the_body_gets_all_of_it(wa
     assert got == [len(IMAGES.body)]
 
 
+@sessions_too
 def test_many_links_share_one_read_buffer_without_mixing(way: Way, trust: Trust, secure: bool) -> None:
     def play(peer: Peer) -> None:
         _, mark = peer.read_request()
@@ -347,6 +353,7 @@ def test_a_body_that_was_refused_is_not_sent_on(way: Way, trust: Trust, secure: 
     assert sum(got) < len(request.body) // 2
 
 
+@sessions_too
 def test_what_came_before_a_loss_is_told_though_it_was_paused(way: Way, trust: Trust) -> None:
     size = 600_000
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 import truststore
-from transport_client import Way, begin, failure, fetch
+from transport_client import Way, begin, failure, fetch, sessions_too
 from transport_server import Peer, RawServer
 from transport_tls import Trust
 
@@ -28,6 +28,7 @@ def answering(peer: Peer) -> None:
         peer.answer(b"secret")
 
 
+@sessions_too
 def test_a_server_is_told_its_name_and_offered_http_1_1_only(way: Way, trust: Trust) -> None:
     said: list[str | None] = []
     context = trust.server()
@@ -212,6 +213,7 @@ def test_a_cancelled_handshake_leaves_no_socket(way: Way, trust: Trust, turns: i
         way.run(work(server))
 
 
+@sessions_too
 def test_a_reset_under_tls_is_told(way: Way, trust: Trust) -> None:
     def play(peer: Peer) -> None:
         peer.read_head()
