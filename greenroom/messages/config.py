@@ -154,10 +154,14 @@ class ProviderConfig(Input):
     """How it is reached: all connections on the dispatcher's loop, or each in a thread with a requests.Session."""
     session: Given[
         "requests.Session | Callable[[], requests.Session] | None",
-        Annotated[Any, BeforeValidator(_session)],
-    ] = Field(default=held(None), repr=False, exclude=True)
+        Annotated[
+            Any,
+            BeforeValidator(_session),
+            PlainSerializer(lambda session: None if session is None else _MASK, when_used="json"),
+        ],
+    ] = Field(default=held(None), repr=False)
     """For transport="requests": one Session for all connections, which stays yours; or a callable that makes one
-    for each, in its thread, which is closed with it. None: a plain one of our own. Never dumped or shown."""
+    for each, in its thread, which is closed with it. None: a plain one of our own. JSON has a mask for it."""
     local: bool | None = None
     """True: the server may load a model first. None takes the profile's fact."""
     options: StreamingOptions | None = None

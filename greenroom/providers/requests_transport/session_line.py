@@ -5,7 +5,7 @@ reactor's inflater and bounds. The head is http.client's, with its bounds (100 h
 Nothing is changed in the session, and it is closed only where it was made for this line.
 """
 
-import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +21,8 @@ from greenroom.providers.requests_transport.interrupt import shut_what_blocks
 from greenroom.providers.requests_transport.way import Way, dict_of, lost_read
 from greenroom.providers.transport import evidence
 from greenroom.providers.transport.response import Response
+
+_log = logging.getLogger("greenroom.providers")
 
 READ_BYTES = 65536
 READ_TIMEOUT_S = 600.0
@@ -183,8 +185,10 @@ class SessionLine:
         """The connection goes back to the session's pool after a whole answer, and is closed after any other."""
         answer, self._answer = self._answer, None
         if answer is not None:
-            with contextlib.suppress(Exception):
+            try:
                 answer.close()
+            except Exception as error:  # noqa: BLE001  (a user's adapter made it; the thread goes on)
+                _log.warning("Closing an answer of a session failed: %s", type(error).__name__)
 
     def _go_on(self) -> None:
         if self._interrupted:
