@@ -10,10 +10,10 @@ import sys
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from requests import Session
 
 from greenroom.messages import (
     Call,
@@ -105,7 +105,7 @@ async def a_coroutine() -> None:
     """Not what a session is made by."""
 
 
-@pytest.mark.parametrize("given", [requests.Session(), requests.Session, KEY_FORMS["callable"]])
+@pytest.mark.parametrize("given", [Session(), Session, KEY_FORMS["callable"]])
 def test_a_session_is_held_as_it_is_and_never_shown(given: Any) -> None:
     config = ProviderConfig(transport="requests", session=given)
     assert config.session is given
