@@ -147,7 +147,7 @@ def test_the_library_is_imported_without_requests() -> None:
         ({"headers": SECRET}, "headers = (hidden): must be a dict"),
         ({"transport": "requests", "session": 7}, "session = 7: must be a requests.Session, or a callable that makes "
          "one; only code can give it"),
-        ({"transport": "requests", "session": a_coroutine}, "session: must be a plain function, not an async one: "
+        ({"transport": "requests", "session": a_coroutine}, "session = (function): must be a plain function, not an async one: "
          "it runs in the connection's own thread"),
         ({"session": lambda: None}, "session: is for transport='requests' only; set that too, or leave it out"),
         ({"transport": "threads"}, "transport = 'threads': must be 'reactor' or 'requests'"),

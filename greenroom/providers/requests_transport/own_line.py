@@ -28,7 +28,8 @@ from greenroom.providers.transport.tunnel import is_open, tunnel_request
 
 TICK_S = 5.0
 """No read or write of the socket blocks longer without a look at whether anybody still listens."""
-READ_BYTES = 65536
+READ_BYTES = 16384
+"""A TLS record. A thread that waits in `recv` holds as much memory meanwhile."""
 PIECE_BYTES = 65536
 """Of a request, written between two looks for an early answer."""
 _DRY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

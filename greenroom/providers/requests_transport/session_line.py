@@ -24,7 +24,7 @@ from greenroom.providers.transport.response import Response
 
 _log = logging.getLogger("greenroom.providers")
 
-READ_BYTES = 65536
+READ_BYTES = 16384
 READ_TIMEOUT_S = 600.0
 """The read clock: as long as a request's default deadline, so that no other clock of ours is longer unasked."""
 

@@ -283,7 +283,7 @@ ABORTED = requests.ConnectionError(ProtocolError("aborted", ConnectionResetError
     ("error", "kind", "words"),
     [
         (requests.ReadTimeout("secret"), "clock", "sent nothing within 9 s"),
-        (requests.exceptions.SSLError(ssl.SSLError(1, "alert")), "transport", "TLS with api.test:443 failed"),
+        (requests.exceptions.SSLError(ssl.SSLEOFError(8, "eof")), None, ""),
         (requests.ConnectionError(http.client.BadStatusLine("SSH-2")), "protocol", "does not speak HTTP"),
         (http.client.LineTooLong("header line"), "bound", "more than 65,536 bytes"),
         (http.client.HTTPException("got more than 100 headers"), "protocol", "breaks the rules"),
