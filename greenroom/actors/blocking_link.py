@@ -71,7 +71,8 @@ class LineKeeper(pykka.ThreadingActor):
         except BaseException as error:  # noqa: BLE001  (a user's session, and what ends here ends anyway)
             _log.warning("Closing a connection failed: %s", type(error).__name__)
         finally:
-            self._gone()
+            gone, self._gone = self._gone, _nothing
+            gone()
 
     def _dial(self, dial: Dial) -> None:
         try:
@@ -138,6 +139,8 @@ class BlockingLink:
     def join(self, within_s: float) -> bool:
         """The thread has done all that it had to; False where it has not within this time. Any thread."""
         if not self._done.is_set():
+            # A dispatcher that died has closed nothing.
+            self._stop_keeper()
             self._line.interrupt()
         return self._done.wait(within_s)
 
@@ -160,7 +163,7 @@ class BlockingLink:
         self._line.check(request)
         wire = BlockingWire(self, epoch, deliver, free)
         reused = self.exchanges > 0
-        if self._shut:
+        if self._shut or not self._keeper.is_alive():
             by_us = not self._lost_idle
             self._loop.call_soon(lambda: wire.end_with(self._line.lost(epoch, reused, None, by_us=by_us)))
             return wire
@@ -223,10 +226,12 @@ class BlockingLink:
         self.reusable = False
         self._unwatch()
         self._line.interrupt()
-        if self._keeper.is_alive():
-            with contextlib.suppress(pykka.ActorDeadError):
-                self._keeper.stop(block=False)
+        self._stop_keeper()
         self._chase(CHASE_FIRST_S, 0.0)
+
+    def _stop_keeper(self) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):
+            self._keeper.stop(block=False)
 
     def _chase(self, wait_s: float, waited_s: float) -> None:
         def again() -> None:
@@ -246,11 +251,19 @@ class BlockingLink:
         self.post(self._ended)
 
     def _ended(self) -> None:
-        """The thread has closed the line."""
+        """The thread has closed the line, perhaps unasked (`pykka.ActorRegistry.stop_all`)."""
         self.gone = True
+        wire, self._lost_idle = self._wire, self._lost_idle or not self._shut
+        self._end()
+        if wire is not None:
+            wire.end_with(self._line.lost(wire.epoch, False, wire.body_bytes, by_us=True))
         if self.on_close is not None:
             on_close, self.on_close = self.on_close, None
             on_close()
+
+
+def _nothing() -> None:
+    """There is nobody to tell any more."""
 
 
 def _settle(dialled: "asyncio.Future[None]", error: BaseException | None) -> None:

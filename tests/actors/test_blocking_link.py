@@ -288,6 +288,31 @@ def test_dialling_has_its_time_and_leaves_no_thread() -> None:
     assert line.closed.is_set()
 
 
+def test_a_host_that_stops_all_pykka_actors_ends_the_link_not_the_dispatcher() -> None:
+    async def work(link: BlockingLink, told: Told) -> None:
+        told_closed = asyncio.Event()
+        link.on_close = told_closed.set
+        link.exchange(GET, 1, told.deliver, told.free)
+        await told.until(lambda: bool(told.reads))
+        link._keeper.stop(block=False)
+        line.woken.set()
+        async with asyncio.timeout(LIMIT_S):
+            await told_closed.wait()
+        await told.until(lambda: told.freed == 1)
+        assert told.reads[-1].end is not None
+        assert not link.reusable
+        late = Told()
+        link.exchange(GET, 1, late.deliver, late.free)
+        await late.until(lambda: late.freed == 1)
+
+    def blocked(ear: Ear) -> None:
+        ear.tell(read(b"x"))
+        line.woken.wait(LIMIT_S)
+
+    line = FakeLine(blocked)
+    run(line, work)
+
+
 def test_a_failed_dial_is_raised_as_it_is() -> None:
     why = TransportError(ErrorEvidence(kind="transport", message="no"))
 

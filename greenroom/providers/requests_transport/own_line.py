@@ -42,6 +42,7 @@ class OwnLine:
         self._way, self._trusted, self._clock = way, trusted, clock
         self._session: requests.Session | None = None
         self._pool: Any = None
+        self._connection: Any = None
         self._sock: Any = None
         self._guard: socket.socket | None = None
         """The socket under a handshake, by a descriptor of its own: `ssl` takes the first one away meanwhile."""
@@ -96,7 +97,7 @@ class OwnLine:
         try:
             secure = way.origin.tls or (way.proxy is not None and way.proxy.origin.tls)
             self._pool = pool_of(self, way.origin, way.proxy, self._trusted() if secure else None, way.limits)
-            connection = self._pool._get_conn()  # noqa: SLF001
+            connection = self._connection = self._pool._get_conn()  # noqa: SLF001
             connection.timeout = timeout_s
             try:
                 self._connect(connection)
@@ -129,7 +130,8 @@ class OwnLine:
     def close(self) -> None:
         sock, self._sock = self._sock, None
         guard, self._guard = self._guard, None
-        for open_one in (sock, guard):
+        # The connection first: it lets go of the answer, which holds the socket open.
+        for open_one in (self._connection, sock, guard):
             if open_one is not None:
                 with contextlib.suppress(OSError):
                     open_one.close()
