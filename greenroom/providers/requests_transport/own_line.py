@@ -49,7 +49,8 @@ class OwnLine:
         self._step = "starting"
         self._dialled = self._interrupted = False
         self._hearing: Hearing | None = None
-        self._used = False
+        self._used = self._body_follows = False
+        self._held = b""
         self._cut_short = False
         """Not all of the request was written."""
 
@@ -113,6 +114,7 @@ class OwnLine:
         response = Response(self._way.origin.name, request.method, self._way.limits)
         hearing = self._hearing = Hearing(response, epoch, reused, ear, self._clock)
         self._cut_short, self._used = False, True
+        self._held, self._body_follows = b"", bool(request.body)
         try:
             answer = self._send(request)
             while not hearing.over:
@@ -184,6 +186,16 @@ class OwnLine:
         if not isinstance(sock, socket.socket):
             sock.sendall(data)  # TLS within TLS has no other way
             return
+        if self._body_follows and len(data) <= PIECE_BYTES:
+            # Head and body leave together, as one packet where they fit.
+            self._held, self._body_follows = bytes(data), False
+            return
+        if self._held:
+            held, self._held = self._held, b""
+            if len(data) <= PIECE_BYTES:
+                data = held + bytes(data)
+            else:
+                self.write(sock, held)
         view = memoryview(data)
         sock.settimeout(0)
         look = len(data) > PIECE_BYTES

@@ -283,7 +283,6 @@ ABORTED = requests.ConnectionError(ProtocolError("aborted", ConnectionResetError
     ("error", "kind", "words"),
     [
         (requests.ReadTimeout("secret"), "clock", "sent nothing within 9 s"),
-        (requests.exceptions.SSLError(ssl.SSLEOFError(8, "eof")), None, ""),
         (requests.ConnectionError(http.client.BadStatusLine("SSH-2")), "protocol", "does not speak HTTP"),
         (http.client.LineTooLong("header line"), "bound", "more than 65,536 bytes"),
         (http.client.HTTPException("got more than 100 headers"), "protocol", "breaks the rules"),
@@ -302,6 +301,7 @@ def test_exceptions_are_told_by_their_kind(error: BaseException, kind: str, word
 
 def test_a_loss_is_left_to_who_knows_how_far_it_came() -> None:
     assert exchange_failed(WAY, ABORTED, (5.0, 9.0)) is None
+    assert exchange_failed(WAY, requests.exceptions.SSLError(ssl.SSLEOFError(8, "eof")), (5.0, 9.0)) is None
     assert loss(ABORTED) == "connection reset"
     assert loss(requests.ConnectionError(http.client.RemoteDisconnected("x"))) == "connection closed"
 
