@@ -9,6 +9,7 @@
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from greenroom.messages.contracts import Clock, Ear, NobodyListens, TransportErr
 from greenroom.providers.requests_transport.adapter import LineAdapter, pool_of
 from greenroom.providers.requests_transport.failures import dial_failed
 from greenroom.providers.requests_transport.hearing import Hearing
+from greenroom.providers.requests_transport.interrupt import shut_what_blocks
 from greenroom.providers.requests_transport.way import Way, dict_of, lost_read
 from greenroom.providers.transport import evidence
 from greenroom.providers.transport.response import Response
@@ -46,6 +48,8 @@ class OwnLine:
         self._sock: Any = None
         self._guard: socket.socket | None = None
         """The socket under a handshake, by a descriptor of its own: `ssl` takes the first one away meanwhile."""
+        self._dialler: int | None = None
+        """The thread that dials: while it connects, only its stack holds the socket."""
         self._step = "starting"
         self._dialled = self._interrupted = False
         self._hearing: Hearing | None = None
@@ -61,6 +65,9 @@ class OwnLine:
 
     def interrupt(self) -> None:
         self._interrupted = True
+        dialler = self._dialler
+        if dialler is not None and self._guard is None:
+            shut_what_blocks(dialler)
         for sock in (self._guard, self._sock):
             if isinstance(sock, socket.socket):
                 with contextlib.suppress(OSError):
@@ -95,6 +102,7 @@ class OwnLine:
     def dial(self, timeout_s: float) -> None:
         way = self._way
         self._step = "reading the trusted authorities"
+        self._dialler = threading.get_ident()
         try:
             secure = way.origin.tls or (way.proxy is not None and way.proxy.origin.tls)
             self._pool = pool_of(self, way.origin, way.proxy, self._trusted() if secure else None, way.limits)
@@ -108,6 +116,8 @@ class OwnLine:
         except BaseException as error:
             self.close()
             raise dial_failed(way, error, timeout_s, self._step) from error
+        finally:
+            self._dialler = None
         self._session = _session_on(LineAdapter(self._pool))
 
     def exchange(self, request: HttpRequest, epoch: int, reused: bool, ear: Ear) -> None:

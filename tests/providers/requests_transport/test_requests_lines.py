@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from transport_client import black_hole
 from transport_server import Peer, RawServer
 from urllib3.exceptions import ProtocolError
 
@@ -222,6 +223,28 @@ def test_an_interruption_wakes_the_thread_wherever_it_blocks(session: Any, phase
         assert time.monotonic() - began_s < 2
         thread.join(LIMIT_S)
         server.wait_over()
+
+
+@pytest.mark.parametrize("session", [None, a_session])
+def test_an_interruption_wakes_a_thread_that_connects_to_nowhere(session: Any) -> None:
+    with black_hole("127.0.0.1", 0) as port:
+        line = RequestsLines(f"http://127.0.0.1:{port}", clock=Clock(), session=session)()
+        ended = threading.Event()
+
+        def work() -> None:
+            with contextlib.suppress(TransportError, NobodyListens):
+                line.dial(LIMIT_S)
+                line.exchange(POST, 1, False, Ears())
+            line.close()
+            ended.set()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        began_s = time.monotonic()
+        while not ended.wait(0.02):
+            line.interrupt()
+        assert time.monotonic() - began_s < 2
+        thread.join(LIMIT_S)
 
 
 def test_a_user_s_socket_on_the_stack_is_not_touched() -> None:
