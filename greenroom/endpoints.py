@@ -104,6 +104,8 @@ def _transport(
         if config.transport == "requests":
             return _in_threads(name, base_url, config, dispatcher, clock)
         return ReactorTransport(base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock)
+    except InvalidInput:
+        raise
     except ValueError as error:
         # The field itself was checked when the configuration was made.
         remedy = "set HTTPS_PROXY, HTTP_PROXY or ALL_PROXY right, NO_PROXY for this host, or the field"
@@ -115,8 +117,10 @@ def _transport(
 def _in_threads(
     name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
 ) -> BlockingTransport:
-    from greenroom.providers.requests_transport import RequestsLines
+    from greenroom.providers.requests_transport import RequestsLines, unfit
 
+    if (why := unfit()) is not None:
+        raise _wrong(name, "transport", f"'requests' {why}; update it, or leave the field out")
     lines = RequestsLines(
         base_url, clock=clock, session=config.session, proxy=config.proxy, ca_bundle=config.ca_bundle
     )

@@ -19,6 +19,7 @@ from greenroom import (
     ChatRequest,
     ConnectionFailed,
     CredentialRefused,
+    InvalidInput,
     ProviderConfig,
     StreamCancelled,
     StreamError,
@@ -320,6 +321,22 @@ def test_a_callable_that_makes_no_session(start: Any, simulator: Simulator, wron
     system = start(simulator.base_url, ONCE, transport="requests", session=wrong)
     with pytest.raises(StreamError, match=r"session"):
         system.stream(ChatRequest(messages="Count")).result(timeout=LIMIT_S)
+
+
+def test_an_old_urllib3_is_told_when_the_system_starts(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urllib3.__version__", "1.26.20")
+    with pytest.raises(InvalidInput, match=r"providers\.sim\.transport: 'requests' needs urllib3 2 or newer"):
+        start("http://127.0.0.1:1/v1", transport="requests")
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_told_then_too(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://10.0.0.1:1080")
+    with pytest.raises(InvalidInput, match=r"providers\.sim\.proxy"):
+        start("http://example.test/v1", transport="requests")
+    # A user's session may have what it takes.
+    start("http://example.test/v1", transport="requests", session=a_session)
 
 
 def test_a_client_certificate(start: Any, tmp_path: Path, session: requests.Session) -> None:

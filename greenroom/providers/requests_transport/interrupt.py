@@ -1,8 +1,8 @@
 """Waking a thread that blocks in somebody else's HTTP code: its socket is found on its stack, and shut down.
 
 A user's session makes its own connections, and gives none of them away before the answer's head is there; a socket
-that is still connecting nobody gives away. What blocks is always http.client, urllib3 or `ssl` on a socket of theirs,
-so the innermost of their frames that holds one has the one that blocks. Where there is none (an adapter of another
+that is still connecting nobody gives away. What blocks is http.client, urllib3 or `ssl` on a socket of theirs, so
+the innermost of their frames that holds one has the one that blocks. Where there is none (an adapter of another
 kind), the read timeout bounds the wait.
 """
 
