@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greenroom.messages.config import ProviderConfig, SystemConfig
     from greenroom.messages.deltas import (
         Delta,
+        ProviderItem,
         RawDelta,
         ReasoningDelta,
         RefusalDelta,
@@ -65,19 +66,22 @@ if TYPE_CHECKING:
         UnknownFailure,
         WouldDeadlock,
     )
+    from greenroom.messages.models import ModelInfo, ModelList, ModelListUnavailable
     from greenroom.messages.options import DEBUG, HIGH_THROUGHPUT, JSON_MODE, LOW_LATENCY, StreamingOptions
     from greenroom.messages.parts import (
         ImagePart,
+        ProviderPart,
         ReasoningPart,
         RefusalPart,
         TextPart,
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.rate_limits import RateLimit, RateLimits
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
     from greenroom.messages.statistics import SystemStatistics
     from greenroom.messages.usage import Usage
-    from greenroom.providers.registry import register_codec, register_profile
+    from greenroom.providers.registry import register_codec, register_model_source, register_profile
     from greenroom.supervision.telemetry import StructlogSink
     from greenroom.system import ActorSystem
 
@@ -91,8 +95,9 @@ _HOMES = {
     "messages.completion": ("Choice", "Completion", "Timings"),
     "messages.config": ("ProviderConfig", "SystemConfig"),
     "messages.deltas": (
-        "Delta", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam", "TextDelta",
-        "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta", "delta_from_json", "delta_json",
+        "Delta", "ProviderItem", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam",
+        "TextDelta", "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta",
+        "delta_from_json", "delta_json",
     ),
     "messages.failures": (
         "AdmissionRefused", "BudgetExceeded", "ConfigError", "ConnectionFailed", "ContentRefused",
@@ -103,14 +108,16 @@ _HOMES = {
         "StreamError", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure",
         "WouldDeadlock",
     ),
+    "messages.models": ("ModelInfo", "ModelList", "ModelListUnavailable"),
     "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
     "messages.parts": (
-        "ImagePart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
+        "ImagePart", "ProviderPart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
+    "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
     "messages.statistics": ("SystemStatistics",),
     "messages.usage": ("Usage",),
-    "providers.registry": ("register_codec", "register_profile"),
+    "providers.registry": ("register_codec", "register_model_source", "register_profile"),
     "supervision.telemetry": ("StructlogSink",),
     "system": ("ActorSystem",),
 }  # fmt: skip
@@ -160,15 +167,22 @@ __all__ = [
     "InternalError",
     "InvalidInput",
     "Message",
+    "ModelInfo",
+    "ModelList",
+    "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
     "OutputLimitExceeded",
     "PermissionRefused",
     "ProtocolViolation",
     "ProviderConfig",
+    "ProviderItem",
     "ProviderOverloaded",
+    "ProviderPart",
     "QuotaExceeded",
+    "RateLimit",
     "RateLimited",
+    "RateLimits",
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
@@ -216,5 +230,6 @@ __all__ = [
     "delta_json",
     "load_config",
     "register_codec",
+    "register_model_source",
     "register_profile",
 ]

@@ -1,5 +1,6 @@
 """One `Endpoint` a configured provider: its codec, keys, transport and connection actor, put together."""
 
+import functools
 import threading
 from typing import Any
 
@@ -11,13 +12,17 @@ from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
+from greenroom.actors.model_place import ModelPlace
+from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.contracts import Clock, Codec, Target, Transport
 from greenroom.messages.events import ActorZombie
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
-from greenroom.providers.registry import codec_for
+from greenroom.providers.rate_limit_headers import rate_limits_of
+from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
 
@@ -31,13 +36,16 @@ class Endpoint:
     def __init__(self, name: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock) -> None:
         self.name, self.config = name, config
         try:
-            self.codec: Codec = codec_for(config.kind)
-            profile = fitting_profile(name, config.profile, config.base_url)
+            profile = fitting_profile(name, config.profile, config.base_url, config.kind)
+            self._kind = config.kind or profile.kind
+            self.codec: Codec = codec_for(self._kind)
         except InvalidInput as unknown:
             raise InvalidInput("SystemConfig", unknown.under(f"providers.{name}").problems) from None
         self.base_url = _base_url(name, config, profile)
         _require_key(name, config, profile)
         self._profile = profile.name
+        self._own_model_names = profile.own_model_names
+        self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
@@ -46,6 +54,9 @@ class Endpoint:
         self._threads = transport if isinstance(transport, BlockingTransport) else None
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
+        place = self.target("")
+        source = functools.partial(model_source_for, place.kind, place.profile)
+        self.models = ModelPlace(place, self.api_keys, self.headers, source, config.proxy, config.ca_bundle)
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
         self.child = Permanent(name, Connection, (name, config, transport), cell)
 
@@ -63,9 +74,14 @@ class Endpoint:
     def target(self, model: str) -> Target:
         """Where a request for this model goes, with all that was learnt of the server so far."""
         return Target(
-            provider=self.name, kind=self.config.kind, model=model, profile=self._profile,
-            base_url=self.base_url, local=self._local, adjustments=self._adjustments,
+            provider=self.name, kind=self._kind, model=model, profile=self._profile,
+            base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
+            adjustments=self._adjustments,
         )  # fmt: skip
+
+    def rate_limits(self, head: WireHead, at: float) -> RateLimits | None:
+        """What an answer's headers tell of this provider's limits. `at`: seconds since 1970 UTC."""
+        return rate_limits_of(head.headers, self._limit_windows_s, at)
 
     def adjust(self, patch: str) -> None:
         """Remember a fact about the server for later requests."""

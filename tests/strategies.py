@@ -14,7 +14,8 @@ from greenroom.messages import request as r
 from greenroom.messages import retry_state as rs
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.config import ProviderConfig, SystemConfig
-from greenroom.messages.events import Event, event_types
+from greenroom.messages.event_lines import event_types
+from greenroom.messages.events import Event
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.usage import Usage
@@ -49,7 +50,7 @@ def optional(of: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | of
 
 
-text_parts = st.builds(p.TextPart, text=said)
+text_parts = st.builds(p.TextPart, text=said, signature=optional(text), wire=optional(word))
 image_parts = st.builds(
     p.ImagePart, url=filled, detail=st.sampled_from([None, "auto", "low", "high"])
 ) | st.builds(p.ImagePart, data=filled, media_type=st.just("image/png"))
@@ -60,10 +61,12 @@ tool_call_parts = st.builds(
 tool_result_parts = st.builds(p.ToolResultPart, tool_call_id=text, content=text, is_error=st.booleans())
 reasoning_parts = st.builds(
     p.ReasoningPart,
-    text=text, signature=optional(text), encrypted=optional(text), id=optional(text), metadata=maps,
+    text=text, signature=optional(text), encrypted=optional(text), id=optional(text), wire=optional(word),
+    metadata=maps,
 )  # fmt: skip
 refusal_parts = st.builds(p.RefusalPart, refusal=text)
-answer_parts = text_parts | tool_call_parts | reasoning_parts | refusal_parts
+provider_parts = st.builds(p.ProviderPart, wire=word, item=maps)
+answer_parts = text_parts | tool_call_parts | reasoning_parts | refusal_parts | provider_parts
 parts = answer_parts | image_parts | tool_result_parts
 
 user_turns = st.builds(
@@ -145,6 +148,7 @@ delta_kinds: dict[type[Any], st.SearchStrategy[Any]] = {
     d.ToolCallStarted: st.builds(d.ToolCallStarted, **_common, **_call, name=text),
     d.ToolCallDelta: st.builds(d.ToolCallDelta, **_common, **_call, arguments=text),
     d.ToolCallCompleted: st.builds(d.ToolCallCompleted, **_common, **_call, name=text, arguments=text),
+    d.ProviderItem: st.builds(d.ProviderItem, **_common, wire=word, item=maps),
     d.UsageDelta: st.builds(d.UsageDelta, **_common, usage=usages),
     d.StreamSeam: st.builds(
         d.StreamSeam, **_common, **_origin,

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from greenroom.messages.deltas import (
     Delta,
+    ProviderItem,
     RawDelta,
     ReasoningDelta,
     RefusalDelta,
@@ -37,6 +38,8 @@ def content_bytes(delta: Delta) -> int:
         text = cast("ToolCallCompleted", delta).arguments
     elif kind is RawDelta:
         return OVERHEAD_BYTES + json_bytes(cast("RawDelta", delta).data)
+    elif kind is ProviderItem:
+        return OVERHEAD_BYTES + json_bytes(cast("ProviderItem", delta).item)
     else:
         return OVERHEAD_BYTES
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -51,7 +51,7 @@ def problems(config: SystemConfig) -> Iterator[Problem]:
     """What no value alone shows: kinds and profiles that nobody registered, an address that nobody knows."""
     for name, provider in config.providers.items():
         path = f"providers.{name}"
-        if provider.kind not in codec_kinds():
+        if provider.kind is not None and provider.kind not in codec_kinds():
             yield Problem(f"{path}.kind", repr(provider.kind), _instead(provider.kind))
         elif provider.profile is not None and provider.profile not in profile_names():
             known = ", ".join(profile_names())
@@ -59,7 +59,7 @@ def problems(config: SystemConfig) -> Iterator[Problem]:
             yield Problem(f"{path}.profile", repr(provider.profile), f"unknown profile{near}")
         elif (
             provider.base_url is None
-            and fitting_profile(name, provider.profile, provider.base_url).base_url is None
+            and fitting_profile(name, provider.profile, provider.base_url, provider.kind).base_url is None
         ):
             expected = "is required: no usual address is known for it; such as http://127.0.0.1:8000/v1"
             yield Problem(f"{path}.base_url", "", expected)

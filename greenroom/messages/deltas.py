@@ -104,6 +104,17 @@ class ToolCallCompleted(_Silent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderItem(_Silent):
+    """A whole item that only its own wire understands: a hosted tool's call or result, a picture."""
+
+    wire: str
+    """The kind of that wire."""
+    item: FrozenMap
+    """As the provider would have it back."""
+    type: Literal["provider_item"] = "provider_item"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageDelta(_Silent):
     """The newest count; it replaces the one before."""
 
@@ -146,10 +157,12 @@ class RawDelta(_Silent):
 
 Delta = (
     TextDelta | ReasoningDelta | RefusalDelta | ToolCallStarted | ToolCallDelta | ToolCallCompleted
-    | UsageDelta | StreamSeam | StreamReset | RawDelta
+    | ProviderItem | UsageDelta | StreamSeam | StreamReset | RawDelta
 )  # fmt: skip
 
-CONTENT = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallStarted, ToolCallDelta, ToolCallCompleted)
+CONTENT = (
+    TextDelta, ReasoningDelta, RefusalDelta, ToolCallStarted, ToolCallDelta, ToolCallCompleted, ProviderItem,
+)  # fmt: skip
 """Deltas that commit an attempt: once one is delivered, the attempt is no longer freely replaceable."""
 
 

@@ -7,6 +7,7 @@ from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.completion import Choice
 from greenroom.messages.deltas import (
     Delta,
+    ProviderItem,
     RawDelta,
     ReasoningDelta,
     RefusalDelta,
@@ -18,7 +19,7 @@ from greenroom.messages.deltas import (
     ToolCallStarted,
     UsageDelta,
 )
-from greenroom.messages.parts import Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from greenroom.messages.parts import Part, ProviderPart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from greenroom.messages.usage import NO_USAGE, Usage
 from greenroom.messages.value import EMPTY_MAP, FrozenMap, valid_text
 
@@ -39,15 +40,20 @@ class _Run:
         if metadata:
             self.metadata = FrozenMap({**self.metadata, **metadata}) if self.metadata else metadata
 
+    def _marks(self, *names: str) -> dict[str, str]:
+        said = {name: self.metadata.get(name) for name in names}
+        return {name: mark for name, mark in said.items() if isinstance(mark, str)}
+
     def part(self) -> Part:
         text, kind = valid_text("".join(self.pieces)), self.key[0]
         if kind == "text":
-            return TextPart(text=text)
+            return TextPart(text=text, **self._marks("signature", "wire"))
+        if kind == "provider":
+            return ProviderPart(wire=self.name, item=self.metadata)
         if kind == "refusal":
             return RefusalPart(refusal=text)
         if kind == "reasoning":
-            said = {name: self.metadata.get(name) for name in ("signature", "encrypted", "id")}
-            marks = {name: mark for name, mark in said.items() if isinstance(mark, str)}
+            marks = self._marks("signature", "encrypted", "id", "wire")
             return ReasoningPart(text=text, metadata=self.metadata, **marks)
         return ToolCallPart(
             id=valid_text(self.call_id),
@@ -63,8 +69,8 @@ class Fold:
     """Grows with `add`, linear in the bytes folded; `choices` and `usage` may be read at any time.
 
     Not thread-safe: one owner. A `StreamReset` forgets what stood before it, the usage too. Total: no
-    delta makes it raise. `signature`, `encrypted` and `id` of a reasoning delta's metadata become the
-    part's own fields.
+    delta makes it raise. `signature`, `encrypted`, `id` and `wire` of a reasoning delta's metadata become
+    the part's own fields, so do `signature` and `wire` of a text's.
     """
 
     __slots__ = ("_calls", "_runs", "last_seq", "usage")
@@ -83,7 +89,9 @@ class Fold:
     def _add(self, delta: Delta) -> None:
         match delta:
             case TextDelta():
-                self._grow(delta.index, ("text", delta.block), delta.text)
+                run = self._grow(delta.index, ("text", delta.block), delta.text)
+                if delta.metadata and "signature" in delta.metadata:
+                    run.note(delta.metadata)
             case ReasoningDelta():
                 self._grow(delta.index, ("reasoning", delta.block), delta.reasoning).note(delta.metadata)
             case ToolCallDelta():
@@ -99,6 +107,10 @@ class Fold:
                 run.note(delta.metadata)
             case UsageDelta():
                 self.usage = delta.usage
+            case ProviderItem():
+                run = _Run(("provider", delta.seq), name=delta.wire)
+                run.metadata = delta.item
+                self._runs.setdefault(delta.index, []).append(run)
             case RefusalDelta():
                 self._grow(delta.index, ("refusal", 0), delta.refusal)
             case StreamReset():

@@ -23,10 +23,12 @@ Text = Annotated[
 
 
 class TextPart(Input):
-    """Plain text."""
+    """Plain text. `signature` is sent back to the `wire` that gave it (Gemini signs text)."""
 
     type: Literal["text"] = "text"
     text: Text
+    signature: Text | None = None
+    wire: Text | None = None
 
 
 class ImagePart(Input):
@@ -78,7 +80,20 @@ class ReasoningPart(Input):
     signature: Text | None = None
     encrypted: Text | None = None
     id: Text | None = None
+    wire: Text | None = None
+    """The kind of the wire that gave those marks: another one would refuse them."""
     metadata: Given[Mapping[str, Any], FrozenMap] = held(EMPTY_MAP)
+
+
+class ProviderPart(Input):
+    """An item of an answer that only its own wire understands: a hosted tool's call or result, a picture.
+
+    Sent back unchanged to a provider of the same wire (`kind`), left out and said to any other.
+    """
+
+    type: Literal["provider"] = "provider"
+    wire: Text
+    item: Given[Mapping[str, Any], FrozenMap]
 
 
 class RefusalPart(Input):
@@ -89,6 +104,6 @@ class RefusalPart(Input):
 
 
 Part = Annotated[
-    TextPart | ImagePart | ToolCallPart | ToolResultPart | ReasoningPart | RefusalPart,
+    TextPart | ImagePart | ToolCallPart | ToolResultPart | ReasoningPart | RefusalPart | ProviderPart,
     Field(discriminator="type"),
 ]

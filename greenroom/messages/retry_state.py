@@ -3,11 +3,13 @@
 from typing import Literal, NamedTuple
 
 from greenroom.messages.failures import ErrorClass, Failure
+from greenroom.messages.parts import Part
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.usage import NO_USAGE, Usage
 from greenroom.messages.value import Value
 
-ResumeMode = Literal["fresh", "server_cursor", "prefix", "instruction", "block", "reset"]
+ResumeMode = Literal["fresh", "pause", "server_cursor", "prefix", "instruction", "block", "reset"]
+"""pause: the wire asked to be called again with what it had sent (Anthropic's pause_turn)."""
 Decision = Literal[
     "completed", "retry", "adjust", "continue", "resume", "fall_back", "reset", "give_up", "cancelled"
 ]
@@ -67,12 +69,16 @@ class RetryState(Value):
     request_id: str
     request: ChatRequest
     epoch: int
+    mode: ResumeMode = "fresh"
+    """How the attempt that this state is given to goes on."""
     attempts: tuple[AttemptRecord, ...] = ()
     provider: str
     model_asked: str
     model_answered: str | None = None
     delivered_seq: int = 0
     delivered_text: str = ""
+    delivered_parts: tuple[Part, ...] = ()
+    """Of the first choice, in order: the assistant's turn so far."""
     open_block: Literal["none", "text", "reasoning", "tool_call", "json"] = "none"
     response_id: str | None = None
     cursor: str | None = None

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from greenroom.messages.frozen import EMPTY_MAP, FrozenMap
+from greenroom.messages.frozen import EMPTY_MAP, FrozenDict, FrozenMap
 from greenroom.messages.given import Given, held
 from greenroom.messages.retry_state import Capabilities
 from greenroom.messages.value import Input
@@ -16,9 +16,11 @@ PrefixForm = Literal["continue_final", "flag", "trailing"]
 
 
 class Profile(Input):
-    """Facts of one server's dialect. The defaults are those of the plain OpenAI chat wire."""
+    """Facts of one server. The defaults are those of the plain OpenAI chat wire."""
 
     name: str
+    kind: str = "openai-chat"
+    """The wire that this server is spoken to with where the configuration names none."""
     base_url: str | None = None
     """None: there is no usual place; the configuration must give it."""
     hosts: tuple[str, ...] = ()
@@ -28,9 +30,11 @@ class Profile(Input):
     base_url_env: tuple[str, ...] = ()
     local: bool = False
     """The server may load a model before it answers."""
+    own_model_names: bool = False
+    """Models are asked for by names that the user gave them (Azure's deployments)."""
 
     # what a request looks like
-    auth_header: Literal["authorization", "api-key"] = "authorization"
+    auth_header: Literal["authorization", "api-key", "x-api-key", "x-goog-api-key"] = "authorization"
     request_id_header: str = "x-request-id"
     max_tokens_field: str = "max_tokens"
     renames: Given[Mapping[str, str], FrozenMap] = held(EMPTY_MAP)
@@ -58,6 +62,10 @@ class Profile(Input):
     """completion_tokens leave out reasoning tokens."""
     always_finishes: bool = False
     """Every whole answer has a finish reason: `[DONE]` alone is no end."""
+    limit_windows_s: Given[Mapping[str, float], FrozenDict[str, float]] = held(
+        FrozenDict({"requests": 60.0, "tokens": 60.0})
+    )
+    """The window, in seconds, that a rate-limit header means whose name has none; by unit."""
     failing_finishes: frozenset[str] = Field(
         default=frozenset({"error", "abort", "network_error", "insufficient_system_resource"})
     )

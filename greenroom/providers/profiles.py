@@ -26,18 +26,21 @@ _BUILT_IN = (
     Profile(
         name="azure", hosts=("openai.azure.com", "services.ai.azure.com"), key_env=("AZURE_OPENAI_API_KEY",),
         base_url_env=("AZURE_OPENAI_ENDPOINT",), auth_header="api-key",
-        request_id_header="x-ms-client-request-id",
+        request_id_header="x-ms-client-request-id", own_model_names=True,
         max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
     ),
     Profile(
         name="xai", base_url="https://api.x.ai/v1", hosts=("api.x.ai",), key_env=("XAI_API_KEY",),
         base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True,
+        # Requests are limited per second; a minute's may not be spent in a burst.
+        limit_windows_s={"requests": 1.0, "tokens": 60.0},
     ),
     Profile(
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
         always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}), completions=False,
+        limit_windows_s={"requests": 86400.0, "tokens": 60.0},
     ),
     Profile(
         # Usage comes unasked in the last chunk; stream_options is refused (422).
@@ -66,7 +69,7 @@ _BUILT_IN = (
         name="together", base_url="https://api.together.xyz/v1", hosts=("api.together.xyz",
         "api.together.ai"),
         key_env=("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"), base_url_env=("TOGETHER_BASE_URL",),
-        think_tags=True,
+        think_tags=True, limit_windows_s={"requests": 1.0, "tokens": 1.0},
     ),
     Profile(
         name="fireworks", base_url="https://api.fireworks.ai/inference/v1", hosts=("api.fireworks.ai",),
@@ -142,17 +145,22 @@ def profile_for(name: str | None, base_url: str = "") -> Profile:
     return _by_url(base_url) or GENERIC
 
 
-def fitting_profile(provider: str, profile: str | None, base_url: str | None) -> Profile:
+def fitting_profile(
+    provider: str, profile: str | None, base_url: str | None, kind: str | None = None
+) -> Profile:
     """The profile of a configured provider: the one that is named; else that of the provider's own name, where
     its URL is the profile's own or its servers may stand anywhere; else the one that knows the URL; else the
-    plain one. Raises InvalidInput for a profile that nobody registered.
+    one of that wire; else the plain one. Raises InvalidInput for a profile that nobody registered.
     """
     if profile is not None:
         return profile_for(profile)
     by_name = _profiles.get(provider)
     if by_name is not None and (base_url is None or by_name.local):
         return by_name
-    return profile_for(None, base_url or "")
+    found = _by_url(base_url or "")
+    if found is None and kind is not None:
+        found = next((known for known in _profiles.values() if known.kind == kind), None)
+    return found or GENERIC
 
 
 def _by_url(base_url: str) -> Profile | None:

@@ -1,15 +1,24 @@
 """Where wires are registered: the `kind` of a ProviderConfig names a codec. Third parties add theirs."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from greenroom.messages.contracts import Codec
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.wording import nearest
+from greenroom.providers.model_sources import model_source_for, register_model_source
 from greenroom.providers.profiles import profile_for, profile_names, register_profile
 
-__all__ = ["codec_for", "codec_kinds", "profile_for", "profile_names", "register_codec", "register_profile"]
+if TYPE_CHECKING:
+    from greenroom.providers.simulator.wires import SimulatedWire
+
+__all__ = [
+    "codec_for", "codec_kinds", "model_source_for", "profile_for", "profile_names", "register_codec",
+    "register_model_source", "register_profile", "simulated_wires",
+]  # fmt: skip
 
 CodecFactory = Callable[[], Codec]
+SimulatedFactory = Callable[[], "SimulatedWire"]
 
 
 def _openai_chat() -> Codec:
@@ -24,19 +33,40 @@ def _openai_completions() -> Codec:
     return OpenAICompletionsCodec()
 
 
+def _simulated_chat() -> "SimulatedWire":
+    from greenroom.providers.simulator.wires import ChatWire
+
+    return ChatWire()
+
+
+def _simulated_completions() -> "SimulatedWire":
+    from greenroom.providers.simulator.wires import CompletionsWire
+
+    return CompletionsWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
 }
+_simulated: dict[str, SimulatedFactory] = {
+    "openai-chat": _simulated_chat,
+    "openai-completions": _simulated_completions,
+}
 
 
-def register_codec(kind: str, codec: CodecFactory) -> None:
-    """From now on `kind` names it: a codec class, or a callable that makes one. Replaces one of that kind."""
+def register_codec(kind: str, codec: CodecFactory, simulated: SimulatedFactory | None = None) -> None:
+    """From now on `kind` names it: a codec class, or a callable that makes one. Replaces one of that kind.
+
+    `simulated`: what makes the wire's side of the simulator; simulators that start from now on speak it.
+    """
     if not kind or not callable(codec):
         raise InvalidInput(
             "register_codec", [Problem("kind", repr(kind), "needs a name and a callable that makes a codec")]
         )
     _codecs[kind] = codec
+    if simulated is not None:
+        _simulated[kind] = simulated
 
 
 def codec_for(kind: str) -> Codec:
@@ -50,3 +80,8 @@ def codec_for(kind: str) -> Codec:
 
 def codec_kinds() -> tuple[str, ...]:
     return tuple(sorted(_codecs))
+
+
+def simulated_wires() -> "tuple[SimulatedWire, ...]":
+    """A fresh object for each wire that the simulator can speak, the newest registration first."""
+    return tuple(make() for make in reversed(_simulated.values()))

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from greenroom.messages.answer import Answer, ChoiceEnd
+from greenroom.messages.contracts import Call
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import freeze_wire
 from greenroom.messages.usage import Usage, UsageSource
@@ -22,7 +23,9 @@ from greenroom.providers.wire.evidence import protocol, too_much
 from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
 
-_FACTS = ("system_fingerprint", "service_tier", "provider", "timings", "citations", "search_results")
+_FACTS = frozenset(
+    {"system_fingerprint", "service_tier", "provider", "timings", "citations", "search_results"}
+)
 _PIECES = ("content", "reasoning_content", "reasoning")
 """Fields of a delta that can hold the one piece of a running text."""
 _PLAIN = frozenset(
@@ -49,20 +52,45 @@ class Chunks:
     """One owner. `take` writes a chunk's deltas to the writer; `failure` is set by the first error."""
 
     __slots__ = (
-        "_allowance", "_choices", "_count", "_echo", "_envelope", "_facts", "_json", "_raw", "_running", "_seed",
-        "_usage", "_usage_told", "_write", "_writer", "ends_in_order", "failure", "has_finish", "model", "odd",
-        "profile", "response_id",
+        "_allowance",
+        "_asked",
+        "_choices",
+        "_count",
+        "_echo",
+        "_envelope",
+        "_facts",
+        "_json",
+        "_raw",
+        "_running",
+        "_seed",
+        "_usage",
+        "_usage_told",
+        "_write",
+        "_writer",
+        "ends_in_order",
+        "failure",
+        "has_finish",
+        "is_over",
+        "model",
+        "odd",
+        "profile",
+        "response_id",
     )  # fmt: skip
 
+    is_paused = False
+    """This wire asks for no continuation."""
+
     def __init__(
-        self, writer: Writer, profile: Profile, seed: str, echo: str, raw: bool, allowance: Allowance
+        self, call: Call, writer: Writer, profile: Profile, allowance: Allowance, echo: str, asked: int
     ) -> None:
-        self._writer, self.profile, self._seed, self._echo, self._raw = writer, profile, seed, echo, raw
-        self._allowance = allowance
+        """`echo`: what the text may begin with that is no part of the answer. `asked`: so many choices."""
+        self._writer, self.profile, self._allowance, self._echo = writer, profile, allowance, echo
+        self._seed, self._raw = f"{call.stream_id}/{call.epoch}", call.options.raw_deltas
+        self._asked = asked
         self._choices: dict[int, Choice] = {}
         self._json = JsonReader()
         self._envelope = Envelope()
-        self._running = Choice(writer, 0, seed, allowance)
+        self._running = Choice(writer, 0, self._seed, allowance)
         """The choice that the envelope's pieces belong to."""
         self._write: Callable[[int, int, str], None] = writer.text
         self._usage: dict[str, Any] = {}
@@ -74,6 +102,8 @@ class Chunks:
         """The failure came beside a finish reason: the server goes on to its usage and its end."""
         self.has_finish = False
         """A choice has its finish reason."""
+        self.is_over = False
+        """The answer came whole, not streamed."""
         self.odd: Any = None
         """The JSON value that `take` last refused."""
         self.model: str | None = None
@@ -150,21 +180,37 @@ class Chunks:
             self.response_id = chunk["id"] or None
         if isinstance(chunk.get("model"), str):
             self.model = chunk["model"] or self.model
-        for name in _FACTS:
-            if chunk.get(name):
-                self._facts[name] = chunk[name]
-        self._take_usage(chunk)
+        if not _FACTS.isdisjoint(chunk):
+            self._facts.update({name: chunk[name] for name in _FACTS if chunk.get(name)})
         choices = chunk.get("choices")
+        # Nothing but what a chunk must have: no error, and no usage in an odd place, can stand in it.
+        plain = event == "message" and chunk.keys() <= _PLAIN and _are_plain(choices)
+        if chunk.get("usage") or not plain:
+            self._take_usage(chunk)
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 self._take_choice(choice)
-        if self.failure is None:
-            self.failure = error_in_chunk(chunk, event) or self._failing_finish()
+        if self.failure is None and (self.has_finish or not plain):
+            self.failure = (None if plain else error_in_chunk(chunk, event)) or self._failing_finish()
             self.ends_in_order = self.failure is not None and _is_finished(choices)
         if self.failure is None and self._allowance.is_spent:
             self.failure = too_much(self._allowance)
         if self._raw and (event != "message" or has_more(chunk)):
             self._writer.raw(event, freeze_wire(chunk))
+
+    def take_whole(self, answer: dict[str, Any]) -> bool:
+        """Reads an answer that was not streamed. False: it is no chat answer."""
+        if not isinstance(answer.get("choices"), list):
+            return False
+        self.take_chunk(answer)
+        if self.failure is None and self.is_empty:
+            self.failure = protocol("the answer has no choices", to_json(answer).decode()[:4096])
+        self.is_over = True
+        return True
+
+    def knows(self, event: str) -> bool:
+        """Events of this name must hold JSON."""
+        return event in ("message", "error")
 
     def take_other(self, event: str, data: str) -> None:
         """An event of a name that this wire does not know, which holds no JSON object."""
@@ -188,9 +234,19 @@ class Chunks:
         return not any(choice.has_content or choice.finish is not None for choice in self._choices.values())
 
     @property
-    def begun(self) -> int:
-        """Choices of which something came."""
-        return len(self._choices)
+    def missing(self) -> int:
+        """Choices that were asked for, and of which nothing came."""
+        return self._asked - len(self._choices)
+
+    @property
+    def is_finished(self) -> bool:
+        """Every choice that was asked for has its finish reason."""
+        return self.has_finish and not self.is_empty and not self.is_open and self.missing <= 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Something of an answer came."""
+        return not self.is_empty or bool(self.response_id)
 
     @property
     def is_open(self) -> bool:
@@ -295,6 +351,18 @@ def _path_of_piece(name: str, delta: dict[str, Any]) -> Path | None:
     if not isinstance(function, dict) or function.get("name") or not function.get("arguments"):
         return None
     return ("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
+
+
+def _are_plain(choices: Any) -> bool:
+    if type(choices) is not list:
+        return False
+    for choice in choices:
+        if type(choice) is not dict or not choice.keys() <= _PLAIN_CHOICE:
+            return False
+        delta = choice.get("delta")
+        if type(delta) is not dict or "usage" in delta:
+            return False
+    return True
 
 
 def _is_finished(choices: Any) -> bool:

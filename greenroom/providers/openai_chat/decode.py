@@ -13,50 +13,27 @@ A failure is told at once, but for an error beside a finish reason: such a serve
 (OpenRouter), so the next event or the end of the body is read first.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic_core import from_json
+from typing_extensions import override
 
-from greenroom.messages.answer import Answer
-from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, Decoded
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.openai_chat.chunks import Chunks
 from greenroom.providers.profile import Profile
-from greenroom.providers.response_headers import lower, provider_request_id
-from greenroom.providers.sse import SseDecoder, SseError, SseEvent
-from greenroom.providers.wire.allowance import Allowance, TooMuchError
-from greenroom.providers.wire.evidence import (
-    http_evidence,
-    in_stream,
-    protocol,
-    tells_error,
-    too_much,
-    without_secret,
-    wrong_body,
-)
+from greenroom.providers.sse import SseDecoder, SseEvent
+from greenroom.providers.wire.allowance import TooMuchError
+from greenroom.providers.wire.decoder import BROKEN, WireDecoder, allowance_of
+from greenroom.providers.wire.evidence import in_stream, protocol, too_much, wrong_body
 from greenroom.providers.wire.writer import Writer
 
-_ERROR_BODY_BYTES = 64 * 1024
-_SLACK_BYTES = 64 * 1024
-"""What an answer may need beside its output, so that a small max_output_bytes means the output."""
-_KNOWN_EVENTS = ("message", "error")
-_TAG_BYTES = b" \t\r\n\xef\xbb\xbf"
-"""May stand before the first byte that tells what the body is: white space, a byte order mark."""
 
-_BROKEN = ErrorEvidence(
-    kind="transport", message="the connection broke before the answer ended", phase="body"
-)
-
-
-class ChatDecoder:
+class ChatDecoder(WireDecoder):
     """Implements Decoder. Nothing it is fed raises; after an answer or a failure it says nothing more."""
 
-    __slots__ = (
-        "_allowance", "_body", "_choices_asked", "_chunks", "_done", "_headers", "_key", "_limit", "_mode",
-        "_over", "_sse", "_status", "_writer",
-    )  # fmt: skip
+    __slots__ = ("_chunks", "_done")
 
     def __init__(
         self,
@@ -70,69 +47,14 @@ class ChatDecoder:
 
         Without `[DONE]` an answer is whole once `choices_asked` choices have their finish reason.
         """
-        self._writer = Writer(call.stream_id, call.request_id)
+        writer, allowance = Writer(call.stream_id, call.request_id), allowance_of(call)
         echo = resume.delivered_text if resume is not None and profile.prefix_echo else ""
-        seed = f"{call.stream_id}/{call.epoch}"
-        self._allowance = Allowance(call.options.max_output_bytes + _SLACK_BYTES)
-        raw = call.options.raw_deltas
-        self._chunks = chunks(self._writer, profile, seed, echo, raw, self._allowance)
-        self._limit = call.options.max_event_bytes
-        self._sse = SseDecoder(self._limit, error_field=True)
-        self._mode: Literal["unknown", "events", "body", "error"] = "unknown"
-        self._status, self._headers = 200, dict[str, str]()
-        self._body = bytearray()
-        self._done = self._over = False
-        self._key = call.api_key or ""
-        self._choices_asked = choices_asked
+        self._chunks = chunks(call, writer, profile, allowance, echo, choices_asked)
+        self._done = False
+        framing = SseDecoder(call.options.max_event_bytes, error_field=True)
+        super().__init__(call, self._chunks, writer, framing, allowance)
 
-    def head(self, head: WireHead) -> None:
-        self._status, self._headers = head.status, lower(head.headers)
-        if not 200 <= head.status < 300:
-            self._mode = "error"
-
-    def feed(self, data: bytes, seq: int, received_at: float) -> Decoded:
-        if self._over:
-            return Decoded()
-        self._writer.begin(seq, received_at)
-        if self._sse.at_rest and self._chunks.take_lone(data):
-            return Decoded(self._writer.deltas)
-        if self._mode != "events" and not (data := self._collect(data)):
-            too_large = self._mode != "error" and len(self._body) > self._limit
-            return self._too_large() if too_large else Decoded()
-        return self._read(data)
-
-    def finish(self, clean: bool, seq: int, received_at: float) -> Decoded:
-        if self._over:
-            return Decoded()
-        self._writer.begin(seq, received_at)
-        if self._mode == "error":
-            return self._failed(http_evidence(self._status, self._headers, bytes(self._body), received_at))
-        if self._mode == "events":
-            for event in self._sse.finish(clean):
-                if end := self._take(event):
-                    return end
-            return self._end_of_events(clean)
-        return self._whole(bytes(self._body), clean)
-
-    def answer_so_far(self) -> Answer:
-        return self._chunks.answer()
-
-    def _read(self, data: bytes) -> Decoded:
-        try:
-            events = self._sse.feed(data)
-        except SseError as error:
-            for event in error.events:
-                if end := self._take(event):
-                    return end
-            return self._failed(error.evidence)
-        for event in events:
-            # Not inlined into _take: [DONE] and failures are rare, and their check is one call less.
-            if end := self._take(event):
-                return end
-        if self._chunks.has_finish:
-            return Decoded(deltas=self._writer.deltas, finished=self._all_finished)
-        return Decoded(deltas=self._writer.deltas)
-
+    @override
     def _take(self, event: SseEvent) -> Decoded | None:
         """Not None: the stream is over with this event."""
         chunks = self._chunks
@@ -155,14 +77,16 @@ class ChatDecoder:
 
     def _odd(self, event: SseEvent) -> Decoded | None:
         """JSON that is no object: an error in words or in a list, or nothing that this wire knows."""
-        chunk, name = self._chunks.odd, event.event
+        chunks, name = self._chunks, event.event
+        chunk = chunks.odd
         if name == "error" or (isinstance(chunk, list) and chunk and isinstance(chunk[0], dict)):
             return self._failed(in_stream(chunk))
-        if chunk in (None, "") or name not in _KNOWN_EVENTS:
+        if chunk in (None, "") or not chunks.knows(name):
             self._chunks.take_other(name, event.text)
             return None
         return self._failed(protocol("an event of the stream is no JSON object", event.text))
 
+    @override
     def _no_json(self, event: SseEvent, error: ValueError) -> Decoded | None:
         text = event.text.strip()
         if text == "[DONE]":
@@ -170,7 +94,7 @@ class ChatDecoder:
             return self._end_of_events(clean=True)
         if event.event == "error":
             return self._failed(in_stream(text))
-        if not text or event.event not in _KNOWN_EVENTS:
+        if not text or not self._chunks.knows(event.event):
             self._chunks.take_other(event.event, event.text)
             return None
         lines = [line for line in event.data.split(b"\n") if line.strip()]
@@ -185,96 +109,26 @@ class ChatDecoder:
                 return end
         return None
 
+    @override
     def _end_of_events(self, clean: bool) -> Decoded:
         chunks, profile = self._chunks, self._chunks.profile
         if chunks.failure is not None:
             return self._failed(chunks.failure)
         if self._done and not chunks.is_empty and not (profile.always_finishes and chunks.is_open):
             return self._completed()
-        if clean and self._all_finished:
+        if clean and chunks.is_finished:
             return self._completed()
-        if not clean:
-            return self._failed(_BROKEN)
-        return self._failed(self._cut_short())
+        return self._failed(self._cut_short() if clean else BROKEN)
 
-    @property
-    def _all_finished(self) -> bool:
-        """Every choice that was asked for has its finish reason."""
-        chunks = self._chunks
-        return not chunks.is_empty and not chunks.is_open and chunks.begun >= self._choices_asked
-
+    @override
     def _cut_short(self) -> ErrorEvidence:
         # Not after [DONE]: the framing is ahead of us then, how far depends on the cut.
-        stray = b"" if self._done else self._sse.stray
-        if not self._chunks.is_empty or self._chunks.response_id or self._done:
-            begun = self._chunks.begun
-            missing = "" if self._chunks.is_open else f" of {self._choices_asked - begun} more choices"
+        stray = b"" if self._done else self._framing.stray
+        if self._chunks.has_begun or self._done:
+            missing = "" if self._chunks.is_open else f" of {self._chunks.missing} more choices"
             text = f"the stream ended without a finish reason{missing}"
             return protocol(text, stray.decode("utf-8", "replace"))
         return wrong_body(self._headers, stray, self._status)
-
-    def _collect(self, data: bytes) -> bytes:
-        """Keeps the bytes until they show what they are; returns them, never empty, for an event stream."""
-        if self._mode == "error":
-            self._body += data[: max(0, _ERROR_BODY_BYTES - len(self._body))]
-            return b""
-        self._body += data
-        if self._mode == "unknown":
-            start = data.lstrip(_TAG_BYTES)[:1]
-            if not start:
-                return b""
-            if start not in b"{[<":
-                self._mode = "events"
-                data, self._body = bytes(self._body), bytearray()
-                return data
-            self._mode = "body"
-        return b""
-
-    def _too_large(self) -> Decoded:
-        message = f"the answer's body is larger than max_event_bytes ({self._limit} bytes)"
-        return self._failed(
-            ErrorEvidence(kind="bound", clock="max_event_bytes", message=message, phase="body")
-        )
-
-    def _whole(self, body: bytes, clean: bool) -> Decoded:
-        """A body that is no event stream: a JSON answer, a JSON error, or something else altogether."""
-        if not clean:
-            return self._failed(_BROKEN)
-        try:
-            answer = from_json(body.strip(_TAG_BYTES))
-        except ValueError:
-            first = _json_or_text(body.strip(_TAG_BYTES).partition(b"\n")[0])
-            if isinstance(first, dict) and tells_error(first):
-                return self._failed(in_stream(first))
-            return self._failed(wrong_body(self._headers, body, self._status))
-        if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-            other = wrong_body(self._headers, body, self._status)
-            return self._failed(in_stream(answer) if tells_error(answer) else other)
-        self._chunks.take_chunk(answer)
-        if self._chunks.failure is not None:
-            return self._failed(self._chunks.failure)
-        if self._chunks.is_empty:
-            return self._failed(protocol("the answer has no choices", body.decode("utf-8", "replace")))
-        return self._completed()
-
-    def _completed(self) -> Decoded:
-        self._over = True
-        self._chunks.end()
-        return Decoded(deltas=self._writer.deltas, answer=self._chunks.answer())
-
-    def _failed(self, evidence: ErrorEvidence) -> Decoded:
-        self._over = True
-        evidence = self._chunks.failure = self._chunks.failure or evidence
-        self._chunks.end()
-        told: dict[str, Any] = {}
-        if evidence.status is None and evidence.kind != "in_stream":
-            told["status"] = self._status
-        if evidence.provider_request_id is None:
-            told["provider_request_id"] = provider_request_id(self._headers)
-        evidence = evidence.model_copy(update=told)
-        if len(self._key) >= 8:
-            evidence = without_secret(evidence, self._key)
-        return Decoded(deltas=self._writer.deltas, failure=evidence)
 
 
 def _is_event(line: bytes) -> bool:

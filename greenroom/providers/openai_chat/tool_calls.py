@@ -203,7 +203,7 @@ class ToolCalls:
             return False
         self._announce(call, for_good=True)
         call.completed = True
-        self._writer.call_completed(self._choice, call.number, call.call_id, call.name, arguments)
+        self._writer.call_completed(self._choice, (call.number, call.call_id, call.name), arguments)
         return True
 
     def _made_id(self, number: int) -> str:

@@ -8,6 +8,7 @@ from greenroom.messages.parts import ImagePart, Part, ReasoningPart, RefusalPart
 from greenroom.messages.request import Message, tool_calls, tool_results
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.foreign import is_foreign
 
 CARRIED: dict[str, frozenset[str]] = {
     "system": frozenset({"text"}),
@@ -80,7 +81,9 @@ def _assistant(message: Message, profile: Profile) -> dict[str, Any]:
         turn["refusal"] = refusal
     if calls:
         turn["tool_calls"] = calls
-    reasoning = [part for part in message.content if isinstance(part, ReasoningPart)]
+    reasoning = [
+        p for p in message.content if isinstance(p, ReasoningPart) and not is_foreign(p, "openai-chat")
+    ]
     if profile.reasoning_field == "reasoning_details":
         details = [
             detail for part in reasoning for detail in thaw(part.metadata).get("reasoning_details", ())

@@ -23,7 +23,7 @@ from greenroom.providers.simulator.pacing import Alarm
 from greenroom.providers.simulator.playback import Playback, reset
 from greenroom.providers.simulator.records import Ended, Entry
 from greenroom.providers.simulator.reply import Ending, HttpRequest, Reply, SeenHeaders
-from greenroom.providers.simulator.service import Served
+from greenroom.providers.simulator.wires import Served
 
 _PIPELINED_MAX = 32
 _LINGER_S = 1.0

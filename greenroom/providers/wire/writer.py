@@ -5,6 +5,7 @@ from typing import Any
 from greenroom.messages.delta_drafts import reasoning_delta, text_delta, tool_call_delta
 from greenroom.messages.deltas import (
     Delta,
+    ProviderItem,
     RawDelta,
     RefusalDelta,
     ToolCallCompleted,
@@ -45,10 +46,11 @@ class Writer:
     def refusal(self, index: int, refusal: str, metadata: FrozenMap = EMPTY_MAP) -> None:
         self.deltas.append(RefusalDelta(**self._shared(index), refusal=refusal, metadata=metadata))
 
-    def call_started(self, index: int, call_index: int, call_id: str, name: str) -> None:
-        self.deltas.append(
-            ToolCallStarted(**self._shared(index), call_index=call_index, call_id=call_id, name=name)
-        )
+    def call_started(
+        self, index: int, call_index: int, call_id: str, name: str, metadata: FrozenMap = EMPTY_MAP
+    ) -> None:
+        told: dict[str, Any] = {"call_index": call_index, "call_id": call_id, "name": name}
+        self.deltas.append(ToolCallStarted(**self._shared(index), **told, metadata=metadata))
 
     def call_arguments(
         self, index: int, call_index: int, call_id: str, arguments: str, metadata: FrozenMap = EMPTY_MAP
@@ -59,13 +61,18 @@ class Writer:
         )
         self.seq = seq + 1
 
-    def call_completed(self, index: int, call_index: int, call_id: str, name: str, arguments: str) -> None:
-        shared = self._shared(index)
+    def call_completed(
+        self, index: int, call: tuple[int, str, str], arguments: str, metadata: FrozenMap = EMPTY_MAP
+    ) -> None:
+        """`call`: its index, id and name."""
+        told: dict[str, Any] = {"call_index": call[0], "call_id": call[1], "name": call[2]}
         self.deltas.append(
-            ToolCallCompleted(
-                **shared, call_index=call_index, call_id=call_id, name=name, arguments=arguments
-            )
+            ToolCallCompleted(**self._shared(index), **told, arguments=arguments, metadata=metadata)
         )
+
+    def item(self, index: int, wire: str, item: FrozenMap) -> None:
+        """A whole item that only its own wire understands."""
+        self.deltas.append(ProviderItem(**self._shared(index), wire=wire, item=item))
 
     def usage(self, usage: Usage) -> None:
         self.deltas.append(UsageDelta(**self._shared(0), usage=usage))
