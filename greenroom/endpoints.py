@@ -8,13 +8,15 @@ import pykka
 from pydantic import SecretStr
 
 from greenroom.actors.blocking import KeyAsker
+from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_place import ModelPlace
 from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig
-from greenroom.messages.contracts import Clock, Codec, Target
+from greenroom.messages.contracts import Clock, Codec, Target, Transport
+from greenroom.messages.events import ActorZombie
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.providers.profile import Profile
@@ -23,6 +25,9 @@ from greenroom.providers.rate_limit_headers import rate_limits_of
 from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
+
+THREADS_END_S = 1.0
+"""Interrupted connections end in a moment; what hangs longer is left to end with the process."""
 
 
 class Endpoint:
@@ -45,7 +50,8 @@ class Endpoint:
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._asker: pykka.ActorRef[KeyAsker] | None = None
-        transport = _transport(name, self.base_url, config, clock)
+        transport = _transport(name, self.base_url, config, dispatcher, clock)
+        self._threads = transport if isinstance(transport, BlockingTransport) else None
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
         place = self.target("")
@@ -83,9 +89,13 @@ class Endpoint:
             self._adjustments |= {patch}
 
     def close(self) -> None:
-        """Its thread, if it has one, ends with what it is doing now."""
+        """Its threads, if it has any, end with what they are doing now. Waits for those of connections, for
+        `THREADS_END_S` at most.
+        """
         if self._asker is not None:
             self._asker.stop(block=False)
+        if self._threads is not None:
+            self._threads.join(THREADS_END_S)
 
 
 def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
@@ -97,7 +107,9 @@ def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
     return url
 
 
-def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -> ReactorTransport:
+def _transport(
+    name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
+) -> Transport:
     """Opens nothing; but a CA bundle that cannot be read is said now, not by the first request."""
     if config.ca_bundle is not None:
         try:
@@ -105,13 +117,36 @@ def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -
         except BundleError as error:
             raise _wrong(name, "ca_bundle", f"must be a PEM file that can be read: {error}") from None
     try:
+        if config.transport == "requests":
+            return _in_threads(name, base_url, config, dispatcher, clock)
         return ReactorTransport(base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock)
+    except InvalidInput:
+        raise
     except ValueError as error:
         # The field itself was checked when the configuration was made.
         remedy = "set HTTPS_PROXY, HTTP_PROXY or ALL_PROXY right, NO_PROXY for this host, or the field"
         raise _wrong(
             name, "proxy", f"is not set, and the environment's cannot be used: {error}; {remedy}"
         ) from None
+
+
+def _in_threads(
+    name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
+) -> BlockingTransport:
+    from greenroom.providers.requests_transport import RequestsLines, unfit
+
+    if (why := unfit()) is not None:
+        raise _wrong(name, "transport", f"'requests' {why}; update it, or leave the field out")
+    lines = RequestsLines(
+        base_url, clock=clock, session=config.session, proxy=config.proxy, ca_bundle=config.ca_bundle
+    )
+
+    def zombie() -> None:
+        dispatcher.count_zombie()
+        fields = {"kind": "line_keeper", "incarnation": 1, "reason": "a blocking read was not interrupted"}
+        dispatcher.report(ActorZombie, actor=f"/endpoints/{name}", **fields)
+
+    return BlockingTransport(lines, dispatcher.call, zombie)
 
 
 def _require_key(name: str, config: ProviderConfig, profile: Profile) -> None:

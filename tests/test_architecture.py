@@ -50,6 +50,10 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
         "greenroom.providers.simulator.pytest_plugin",
         "greenroom.providers.simulator.server",
     ): "pytest loads the plugin in every run of whoever installed greenroom",
+    (
+        "greenroom.endpoints",
+        "greenroom.providers.requests_transport",
+    ): "requests and urllib3 load when an endpoint uses them",
     ("greenroom.system", "greenroom.config"): "loads when no configuration was given in code",
     **dict.fromkeys(
         (

@@ -168,6 +168,60 @@ class Transport(Protocol):
         """Nothing more will be asked; frees what links share."""
 
 
+class Ear(Protocol):
+    """Who listens to one exchange of a BlockingLine. Called in the line's thread."""
+
+    def may_read(self) -> None:
+        """Returns when the socket may be read: at once, or when a pause is over. Raises NobodyListens."""
+
+    def tell(self, read: WireRead, keep: bool = False, keep_alive_hint_s: float | None = None) -> None:
+        """Hand a read over; waits until the one before it was taken, so one is on its way at most.
+
+        `keep` counts with the end: the line can serve another exchange. Raises NobodyListens.
+        """
+
+
+class NobodyListens(Exception):  # noqa: N818
+    """The exchange was given up: its line has nothing more to do."""
+
+
+class BlockingLine(Protocol):
+    """One connection that is read by blocking calls, in a thread of its own; `actors` gives it the thread.
+
+    `check`, `dial_timed_out`, `lost`, `idle_fd`, `idle_news` and `interrupt` block never and may be called from
+    any thread; the others only from the line's own, one at a time.
+    """
+
+    def check(self, request: HttpRequest) -> None:
+        """Raises ValueError where this cannot be one HTTP request."""
+
+    def dial(self, timeout_s: float) -> None:
+        """The connection stands, or is ready to be made by the first exchange. Raises TransportError."""
+
+    def exchange(self, request: HttpRequest, epoch: int, reused: bool, ear: Ear) -> None:
+        """Send the request and tell the answer up to its end. Raises NobodyListens, and nothing else."""
+
+    def interrupt(self) -> None:
+        """What blocks the line's thread now returns at once, or within its read clock. Nothing is told."""
+
+    def close(self) -> None:
+        """Nothing is open any more."""
+
+    def dial_timed_out(self, timeout_s: float) -> "TransportError":
+        """Says what was under way."""
+
+    def lost(self, epoch: int, reused: bool, body_bytes: int | None, *, by_us: bool) -> WireRead:
+        """The end of an exchange whose connection is gone, after so many body bytes; None before any answer."""
+
+    def idle_fd(self) -> int | None:
+        """The resting connection's descriptor, to be watched; None where it is not ours to watch."""
+
+    def idle_news(self) -> bool | None:
+        """The resting descriptor is readable. True: it cannot be used again. False: that was nothing. None: the
+        server speaks before it was asked, which the first exchange will tell.
+        """
+
+
 class TransportError(Exception):
     """A connection that could not be made; `evidence` says why, for the classifier."""
 

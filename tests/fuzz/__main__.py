@@ -12,7 +12,7 @@ from random import Random
 
 from .chat_cases import chat_case, completions_case, memory_case
 from .http_cases import http_case
-from .http_socket_cases import http_socket_case
+from .http_socket_cases import http_socket_case, requests_socket_case
 from .runner import SLOW_S, Defect, fuzz
 from .sse_cases import sse_case
 
@@ -23,6 +23,7 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "completions": completions_case,
     "http": http_case,
     "http_socket": http_socket_case,
+    "requests_socket": requests_socket_case,
 }
 """Each runs one case and raises on a defect. What it does follows from the Random alone."""
 
