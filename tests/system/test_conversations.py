@@ -16,9 +16,10 @@ from tests_system import LIMIT_S
 PLACES = {
     "openai-chat": "/v1", "openai-responses": "/v1", "anthropic": "/v1", "gemini": "/v1beta",
     "gemini-interactions": "/v1beta", "ollama": "", "cohere-chat": "",
+    "cloudflare-ai": "/client/v4/accounts/a1",
 }  # fmt: skip
 """Wires with tools, and the path of their base URL."""
-PROMPTS_ALONE = {"openai-completions", "anthropic-text", "ollama-generate", "cloudflare-ai"}
+PROMPTS_ALONE = {"openai-completions", "anthropic-text", "ollama-generate"}
 """Wires of one prompt, or without tools."""
 CALLS = Script(
     reasoning="I need the weather.",
