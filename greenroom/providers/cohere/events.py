@@ -47,7 +47,8 @@ _FAILING = frozenset({"ERROR", "TIMEOUT"})
 _SILENT = frozenset({"content-end", "tool-call-end", "citation-end"})
 _TEXTS = ("text", "thinking")
 _PATH = ("delta", "message", "content")
-_LONE = b"event: content-delta\ndata: "
+_CALL_PATH = ("delta", "message", "tool_calls", "function", "arguments")
+_LONE_PIECE, _LONE_ARGUMENTS = b"event: content-delta\ndata: ", b"event: tool-call-delta\ndata: "
 _PLAN_MARK: FrozenMap = freeze_wire({TOOL_PLAN: True})
 
 
@@ -56,7 +57,8 @@ class Events:
 
     __slots__ = (
         "_allowance", "_begun", "_blocks", "_calls", "_count", "_envelope", "_facts", "_finish", "_json", "_limit",
-        "_over", "_raw", "_takers", "_usage", "_usage_told", "_write", "_writer", "failure", "response_id",
+        "_lone", "_over", "_raw", "_takers", "_usage", "_usage_told", "_write", "_writer", "failure",
+        "response_id",
     )  # fmt: skip
 
     ends_in_order = False
@@ -71,6 +73,7 @@ class Events:
         self._calls = ToolCalls(writer, 0, f"{call.stream_id}/{call.epoch}", allowance)
         self._json, self._envelope = JsonReader(_pieces), Envelope()
         self._write: Callable[[int, int, str], None] = writer.text
+        self._lone = _LONE_PIECE
         self._usage: dict[str, Any] = {}
         self._count: Usage | None = None
         self._facts: dict[str, Any] = {}
@@ -90,12 +93,14 @@ class Events:
         self.response_id: str | None = None
 
     def take_lone(self, data: bytes) -> bool:
-        """Reads all that a read brought, if it is one event that the envelope knows. False: it is not."""
-        if len(data) - len(_LONE) - 2 > self._limit or not (
-            data.startswith(_LONE) and data.endswith(b"\n\n")
-        ):
+        """Reads all that a read brought, if it is one event that the envelope knows. False: it is not.
+
+        Raises TooMuchError.
+        """
+        lone = self._lone
+        if len(data) - len(lone) - 2 > self._limit or not (data.startswith(lone) and data.endswith(b"\n\n")):
             return False
-        piece = self._envelope.piece(data[len(_LONE) : -2])
+        piece = self._envelope.piece(data[len(lone) : -2])
         if piece is None or self.failure is not None:
             return False
         if piece:
@@ -119,10 +124,11 @@ class Events:
         before, block = self._writer.seq, self._blocks.number
         self._take_event(given, event.event)
         # Invariant: an envelope that knows an event writes to the newest block, and nothing is held back.
-        if envelope.block != self._blocks.number or self._json.holds:
+        # One of arguments writes to the newest call: any event may begin another.
+        if envelope.block != self._blocks.number or self._json.holds or self._lone is _LONE_ARGUMENTS:
             envelope.forget()
         ran_on = block == self._blocks.number and self._writer.seq == before + 1 and not self._json.holds
-        if ran_on and envelope.is_eager and given.get("type") == "content-delta":
+        if ran_on and envelope.is_eager and given.keys() == {"type", "index", "delta"}:
             self._learn(data, given)
         return True
 
@@ -265,15 +271,27 @@ class Events:
             self.failure = evidence.model_copy(update={"code": evidence.code or self._finish})
 
     def _learn(self, data: bytes, given: dict[str, Any]) -> None:
-        """Later events like this one need no parsing, if it held one piece of a running block alone."""
-        message = given["delta"]["message"]
-        content = message.get("content")
-        if given.keys() - {"type", "index", "delta"} or not isinstance(content, dict) or len(message) != 1:
+        """Later events like this one need no parsing, if it held one piece of a running block or call alone."""
+        message = given["delta"].get("message") if isinstance(given["delta"], dict) else None
+        if not isinstance(message, dict) or len(message) != 1:
             return
-        said = [name for name in _TEXTS if content.get(name)]
-        if len(said) == 1 and len(content) == 1 and self._envelope.learn(data, given, (*_PATH, said[0])):
-            self._write = self._writer.reasoning if said[0] == "thinking" else self._writer.text
+        content, calls = message.get("content"), message.get("tool_calls")
+        if given["type"] == "content-delta" and isinstance(content, dict) and len(content) == 1:
+            name = next(iter(content))
+            if name in _TEXTS and self._envelope.learn(data, given, (*_PATH, name)):
+                self._write = self._writer.reasoning if name == "thinking" else self._writer.text
+                self._lone, self._envelope.block = _LONE_PIECE, self._blocks.number
+            return
+        goes_on = given["type"] == "tool-call-delta" and _is_arguments(calls) and self._calls.latest_runs
+        if goes_on and self._envelope.learn(data, given, _CALL_PATH):
+            self._write, self._lone = self._calls.more, _LONE_ARGUMENTS
             self._envelope.block = self._blocks.number
+
+
+def _is_arguments(call: Any) -> bool:
+    """A fragment that says nothing but more arguments."""
+    function = call.get("function") if isinstance(call, dict) and len(call) == 1 else None
+    return isinstance(function, dict) and function.keys() == {"arguments"}
 
 
 def _dicts(given: Any) -> list[dict[str, Any]]:
