@@ -118,7 +118,7 @@ def _arguments(empty: bool) -> st.SearchStrategy[Any]:
 
 
 def _split(text: str, places: list[int]) -> tuple[str, ...]:
-    marks = sorted({0, len(text)} | {min(place, len(text)) for place in places}) + [len(text)]
+    marks = [*sorted({0, len(text)} | {min(place, len(text)) for place in places}), len(text)]
     return tuple(text[start:end] for start, end in pairwise(marks))  # the last one is empty
 
 
@@ -200,7 +200,9 @@ class Law:
             assert said_in(outcome.deltas, ReasoningDelta) == _not_empty(script.reasoning, script.chunk_size)
 
     def check_cut_off(self, script: Script, form: Form, share: float) -> None:
-        """An answer whose connection breaks has said the beginning and failed; or its own end had come."""
+        """An answer whose connection breaks after this share of its bytes has said the beginning and failed; or
+        its own end had come.
+        """
         status, headers, data = self.answer(script, form)
         kept = data[: int(len(data) * share)]
         outcome = self._read(kept, form, (), status, headers, clean=False)
