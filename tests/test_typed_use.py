@@ -20,8 +20,8 @@ from typing import assert_never
 
 from greenroom import (
     ActorSystem, ChatRequest, Completion, Delta, Future, Message, ProviderConfig, ProviderItem, RawDelta,
-    ReasoningDelta, RefusalDelta, StreamReset, StreamSeam, SystemConfig, TextDelta, ToolCallCompleted, ToolCallDelta,
-    ToolCallStarted, ToolSpec, UsageDelta,
+    ReasoningDelta, RefusalDelta, StreamReset, StreamSeam, SystemConfig, TextDelta, ToolCallCompleted,
+    ToolCallDelta, ToolCallStarted, ToolSpec, UsageDelta,
 )
 from greenroom.providers.simulator import HttpAnswer, Script
 

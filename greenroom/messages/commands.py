@@ -4,7 +4,7 @@ Control-lane messages say so; all other is mail. `epoch` fences: an older attemp
 `late_is_fine` marks what may reach nobody without loss: a dead letter of it is none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -176,8 +176,8 @@ class Finish:
     """Scope to aggregator: no more comes; answer with Folded."""
 
     answer: Answer
-    draft: "Completion[Any]"
-    """All of the Completion but what the fold knows."""
+    facts: Mapping[str, Any] = field(repr=False)
+    """The fields of the Completion that the fold does not know."""
     deltas: tuple[Delta, ...] = field(default=(), repr=False)
     """Those accepted since the last Accepted."""
 

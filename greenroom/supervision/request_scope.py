@@ -24,6 +24,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
+    Accepted,
     AttemptOver,
     Cancel,
     CancelledBy,
@@ -108,7 +109,7 @@ class RequestScope(LoopActor):
         self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
-        self._start_aggregator()
+        self._gate.aggregator = me
         me.tell(BackOffOver(self._epoch))
 
     # ---- attempts
@@ -257,15 +258,15 @@ class RequestScope(LoopActor):
     def _end(self, outcome: Outcome, answer: Answer, failure: Failure | None = None) -> None:
         self._state = "ending"
         self._gate.fence()
-        draft: Completion[Any] = Completion(
-            outcome=outcome, provider=self._job.target.provider, model=answer.model,
-            model_asked=self._job.target.model, response_id=answer.response_id,
-            request_id=self._job.request_id, stream_id=self._job.stream_id, failure=failure,
-            attempts=self._history.records, metadata=answer.metadata,
-            timings=self._history.timings(self._job.started_at, self._since_start_s()),
-            usage=self._history.spent,
-        )  # fmt: skip
-        self._finish = Finish(answer, draft, self._gate.journal.recent())
+        facts = {
+            "outcome": outcome, "provider": self._job.target.provider, "model": answer.model,
+            "model_asked": self._job.target.model, "response_id": answer.response_id,
+            "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
+            "attempts": self._history.records, "metadata": answer.metadata,
+            "timings": self._history.timings(self._job.started_at, self._since_start_s()),
+            "usage": self._history.spent,
+        }  # fmt: skip
+        self._finish = Finish(answer, facts)
         if self._aggregator is None:
             self._count_and_close(self._folded_here())
             return
@@ -273,7 +274,7 @@ class RequestScope(LoopActor):
             self._close_now()
             return
         self.timer(FOLD_TIMEOUT_S, FoldOverdue())
-        self._aggregator.tell(self._finish)
+        self._aggregator.tell(replace(self._finish, deltas=self._gate.journal.recent()))
 
     @receives(Folded)
     def on_folded(self, message: Folded) -> None:
@@ -324,7 +325,7 @@ class RequestScope(LoopActor):
         assert self._finish is not None
         fold = Fold()
         fold.add(self._gate.journal)
-        return completed(fold, replace(self._finish, deltas=()))
+        return completed(fold, self._finish)
 
     def _close(self, completion: Completion[Any]) -> None:
         if self._job.channel.close(completion):
@@ -336,7 +337,15 @@ class RequestScope(LoopActor):
 
     # ---- the aggregator
 
-    def _start_aggregator(self, journal: tuple[Any, ...] = ()) -> None:
+    @receives(Accepted)
+    def on_accepted(self, _: Accepted) -> None:
+        """The answer is long enough for an actor of its own; what comes until then stands in the journal too."""
+        if self._aggregators == 0 and self._state != "ending":
+            self._start_aggregator()
+
+    def _start_aggregator(self) -> None:
+        self._gate.journal.compact()
+        journal = tuple(self._gate.journal)
         self._aggregators += 1
         name = "aggregator" if self._aggregators == 1 else f"aggregator-{self._aggregators}"
         self._aggregator = self._gate.aggregator = self.spawn(Aggregator, self.ref, journal, name=name)
@@ -346,8 +355,7 @@ class RequestScope(LoopActor):
         if self._state == "ending":
             self._count_and_close(self._folded_here())
         elif self._aggregators < AGGREGATORS_MAX:
-            self._gate.journal.compact()
-            self._start_aggregator(tuple(self._gate.journal))
+            self._start_aggregator()
 
     # ---- bookkeeping
 
