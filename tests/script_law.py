@@ -183,7 +183,7 @@ class Law:
     base_url: str = "https://llm.test/v1"
     request: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def scripts(self) -> st.SearchStrategy[Script]:
         return scripts(self.says)
 
