@@ -6,8 +6,8 @@
     def test_what_is_said_is_what_is_read(script, form, cut):
         LAW.check(script, form, cut)
 
-Nothing opens a socket: the request is what the codec encodes, the simulator's Service routes and answers it, and
-the body's bytes, cut anywhere, go into the codec's decoder.
+Nothing opens a socket: the request is what the codec encodes, the simulator routes and answers it, and the body's
+bytes, cut anywhere, go into the codec's decoder.
 """
 
 import json
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, cycle, pairwise, takewhile
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from hypothesis import strategies as st
 
@@ -26,16 +25,12 @@ from greenroom.messages.deltas import Delta, ReasoningDelta, TextDelta
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.usage import NO_USAGE, Usage
 from greenroom.providers.registry import codec_for
-from greenroom.providers.simulator import Dialect, Script, ScriptToolCall, ScriptUsage, SimulatorRules
+from greenroom.providers.simulator import Dialect, Script, ScriptToolCall, ScriptUsage, served_to
 from greenroom.providers.simulator.dialects import OPENAI
 from greenroom.providers.simulator.pieces import joined, pieces_of
-from greenroom.providers.simulator.reply import HttpRequest, SeenHeaders
-from greenroom.providers.simulator.rules import ScriptBook
-from greenroom.providers.simulator.service import Service
 
 from codec_run import CodecRun, Outcome
 
-CREATED_S = 1_700_000_000
 Form = Literal["streamed", "whole", "whole_unasked"]
 """Streamed as asked; one value as asked (`stream=False`); one value from a server that ignores `stream=true`."""
 Cut = tuple[int, ...]
@@ -228,19 +223,11 @@ class Law:
         """Status, headers and body of the simulator's answer to the request that the codec encodes."""
         if form == "whole_unasked":
             script = script.replace(ignore_stream=True)
-        service = Service(ScriptBook(SimulatorRules(default=script)), None, None, self.dialect)
-        served = service.answer(self.http_request(form), CREATED_S)
-        assert served.script is not None, (
-            f"no script was asked for: {b''.join(s.data for s in served.reply.steps)!r}"
-        )
+        served = served_to(self._run.codec.encode(self._call(form)), script, self.dialect)
         reply = served.reply
-        return reply.status, reply.headers, b"".join(step.data for step in reply.steps)
-
-    def http_request(self, form: Form = "streamed") -> HttpRequest:
-        """The codec's request as the simulator's server would hand it over."""
-        sent = self._run.codec.encode(self._call(form))
-        parts = urlsplit(sent.path)
-        return HttpRequest(sent.method, parts.path, SeenHeaders(sent.headers), sent.body, parts.query)
+        body = b"".join(step.data for step in reply.steps)
+        assert served.script is not None, f"no script was asked for: {body!r}"
+        return reply.status, reply.headers, body
 
     def _call(self, form: Form) -> Call:
         call = self._run.call(self._asked(form), self.profile)

@@ -35,5 +35,7 @@ def test_importing_them_loads_nothing() -> None:
         "import sys, greenroom.providers, greenroom.providers.simulator; "
         "print(sorted(name for name in sys.modules if name.startswith('greenroom.')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == "['greenroom.providers', 'greenroom.providers.simulator']"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         StreamError,
     )
     from greenroom.providers.simulator.server import Simulator
+    from greenroom.providers.simulator.unplugged import served_to
     from greenroom.providers.simulator.wires import Desk, Served, SimulatedWire, bearer, only_post
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "read_json",
     "register_dialect",
     "scripted_reply",
+    "served_to",
 ]
 
 _HOMES = {
@@ -126,6 +128,7 @@ _HOMES = {
     "read_json": "openai_request",
     "register_dialect": "dialects",
     "scripted_reply": "openai_errors",
+    "served_to": "unplugged",
 }
 
 
