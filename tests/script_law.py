@@ -272,7 +272,7 @@ def assert_read(outcome: Outcome, script: Script, says: Says) -> None:
         assert choice.text == joined(script.text)
         assert choice.reasoning == joined(script.reasoning)
         assert choice.refusal == joined(script.refusal)
-        assert_calls(choice, script.tool_calls, says)
+        assert_calls(choice, script, says)
         assert choice.finish_reason == says.finish(script)
     assert_usage(outcome.usage, script, says)
     if says.model:
@@ -282,11 +282,13 @@ def assert_read(outcome: Outcome, script: Script, says: Says) -> None:
         assert answer.response_id
 
 
-def assert_calls(choice: Choice, said: tuple[ScriptToolCall, ...], says: Says) -> None:
+def assert_calls(choice: Choice, script: Script, says: Says) -> None:
+    said = script.tool_calls
     assert [call.name for call in choice.tool_calls] == [call.name for call in said]
     for read, call in zip(choice.tool_calls, said, strict=True):
-        assert read.complete
-        assert json.loads(read.arguments) == arguments_said(call)
+        # Where the model had no more room, a call without arguments may be one that lost them.
+        assert read.complete or (script.finish_reason == "length" and not call.arguments_text)
+        assert json.loads(read.arguments or "{}") == arguments_said(call)
         assert not says.call_ids or call.id in (None, read.id)
     ids = [call.id for call in choice.tool_calls]
     assert all(ids)

@@ -96,7 +96,7 @@ class ToolCalls:
         call = self.latest
         return call is not None and call.started and not call.completed and not call.held
 
-    def finish(self, *, cut: bool) -> None:
+    def finish(self, *, cut: bool = False) -> None:
         """No more comes: every call that is whole is completed, in the order in which they began.
 
         `cut`: arguments may be missing, so a call without any is not whole.
