@@ -302,10 +302,10 @@ class SimulatedParrot:
         script, number = desk.choose(served, call)
         if script.answer is not None:
             reply = sim.scripted_reply(script.answer, desk.dialect, desk.created_s)
-            return sim.faulty(reply, script, desk.dialect, sim.WHOLE)
+            return sim.faulty(reply, script, desk.dialect)
         said = list(lines(call, script, f"p-{number}"))
         if not call.stream or script.ignore_stream:
-            return sim.faulty(sim.json_reply(200, whole(said, script)), script, desk.dialect, sim.WHOLE)
+            return sim.faulty(sim.json_reply(200, whole(said, script)), script, desk.dialect)
         place = sim.Place(1, True, lambda text: line("say", {"text": text}), lambda _kind: b"\n")
         headers = (("content-type", "text/x-parrot"),)
         return sim.faulty(sim.Reply(200, headers, steps(said, script)), script, desk.dialect, place)

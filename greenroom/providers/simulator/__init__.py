@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from greenroom.providers.simulator.faults import Place, before_place
     from greenroom.providers.simulator.history import SimulatorStatistics
     from greenroom.providers.simulator.limits import SimulatorLimits
-    from greenroom.providers.simulator.openai_chat import WHOLE, faulty
+    from greenroom.providers.simulator.openai_chat import faulty
     from greenroom.providers.simulator.openai_errors import Refused, json_reply, scripted_reply
     from greenroom.providers.simulator.openai_request import ChatCall, count_tokens, read_json
     from greenroom.providers.simulator.pieces import joined, pieces_of
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from greenroom.providers.simulator.wires import Desk, Served, SimulatedWire, bearer, only_post
 
 __all__ = [
-    "WHOLE",
     "Beginning",
     "Chaos",
     "ChatCall",
@@ -93,7 +92,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "WHOLE": "openai_chat",
     "Beginning": "continuing",
     "Chaos": "chaos",
     "ChatCall": "openai_request",
