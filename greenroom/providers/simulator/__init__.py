@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from greenroom.providers.simulator.chaos import Chaos
-    from greenroom.providers.simulator.continuing import Beginning, going_on
+    from greenroom.providers.simulator.continuing import Beginning, continued, going_on
     from greenroom.providers.simulator.dialect import Dialect
     from greenroom.providers.simulator.dialects import dialect_names, register_dialect
     from greenroom.providers.simulator.faults import Place, before_place
@@ -77,6 +77,7 @@ __all__ = [
     "StreamError",
     "bearer",
     "before_place",
+    "continued",
     "count_tokens",
     "dialect_names",
     "faulty",
@@ -115,6 +116,7 @@ _HOMES = {
     "Step": "reply",
     "bearer": "wires",
     "before_place": "faults",
+    "continued": "continuing",
     "count_tokens": "openai_request",
     "dialect_names": "dialects",
     "faulty": "openai_chat",
