@@ -1,5 +1,6 @@
 """One `Endpoint` a configured provider: its codec, keys, transport and connection actor, put together."""
 
+import functools
 import threading
 from typing import Any
 
@@ -10,12 +11,13 @@ from greenroom.actors.blocking import KeyAsker
 from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
+from greenroom.actors.model_place import ModelPlace
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.contracts import Clock, Codec, Target
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
-from greenroom.providers.registry import codec_for
+from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
 
@@ -41,6 +43,9 @@ class Endpoint:
         transport = _transport(name, self.base_url, config, clock)
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
+        place = self.target("")
+        source = functools.partial(model_source_for, place.kind, place.profile)
+        self.models = ModelPlace(place, self.api_keys, self.headers, source, config.proxy, config.ca_bundle)
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
         self.child = Permanent(name, Connection, (name, config, transport), cell)
 

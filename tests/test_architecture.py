@@ -45,6 +45,7 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
     ("greenroom.providers.sse", "sseclient"): "loads when used: most streams take the short path",
     ("greenroom.providers.tokens", "tiktoken"): "loads when used: heavy",
     ("greenroom.providers.registry", "*"): "a wire loads when it is used",
+    ("greenroom.providers.model_sources", "*"): "requests loads in the thread of the first fetch",
     (
         "greenroom.providers.simulator.pytest_plugin",
         "greenroom.providers.simulator.server",
@@ -57,6 +58,7 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
             ("greenroom.cli.main", "greenroom.cli.chat"),
             ("greenroom.cli.main", "greenroom.cli.chat_arguments"),
             ("greenroom.cli.main", "greenroom.cli.faults"),
+            ("greenroom.cli.main", "greenroom.cli.models"),
             ("greenroom.cli.main", "greenroom.cli.show_config"),
             ("greenroom.cli.main", "greenroom.providers.simulator.command"),
             ("greenroom.cli.main", "importlib.metadata"),
@@ -74,7 +76,7 @@ BROAD_CATCHES: dict[str, str] = {
 
 SECRET_READERS: dict[str, str] = {
     "greenroom.messages.config": "checks that a key or header can be sent",
-    "greenroom.actors.job": "takes the next key for an attempt",
+    "greenroom.actors.job": "takes the next key for an attempt, and marks credentials by a salted digest",
     "greenroom.endpoints": "hands an endpoint's headers to its attempts",
     "greenroom.providers.local_model.child": "gives the child process its key and asks its health with it",
 }

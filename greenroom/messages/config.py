@@ -169,6 +169,10 @@ class SystemConfig(Input):
     """Live requests at once; one more is refused (AdmissionRefused)."""
     drain_s: float = Field(default=10.0, ge=0)
     """How long leaving `with` waits for live streams before it cancels them."""
+    model_list_ttl_s: float = Field(default=600.0, ge=0)
+    """How long a provider's list of models is taken as it stands before it is fetched again."""
+    model_lists_max: int = Field(default=100, ge=1, le=10_000)
+    """Lists that are kept, one for each endpoint and credential; the one longest unused goes first."""
     slow_handler_s: float = Field(default=0.1, gt=0)
     """A handler that holds the dispatcher longer is reported as actor.handler.slow with its stack."""
 

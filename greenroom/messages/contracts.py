@@ -3,7 +3,7 @@
 providers and actors never import each other; system.py hands one side's objects to the other.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from greenroom.messages.commands import HttpRequest, WireHead, WireRead
 from greenroom.messages.deltas import Delta
 from greenroom.messages.events import Event
 from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.models import ListedModels
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import Capabilities, RetryState
@@ -188,9 +189,40 @@ class TokenCounter(Protocol):
         """Tokens of the text. May block: never called on a dispatcher thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelQuery:
+    """Whom to ask for the list of models, and as whom."""
+
+    target: Target
+    """`model` is empty."""
+    clock: Clock
+    api_key: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The configured ones: they replace those of the same name."""
+    timeout_s: float = 20.0
+    """For all of it, however many pages there are."""
+    proxy: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    abandoned: Callable[[Callable[[], object]], None] | None = field(default=None, repr=False)
+    """Takes what ends the fetch at once: it is called, in any thread, when nobody wants the list any more."""
+
+
+class ModelListError(Exception):
+    """The list could not be had; `evidence` says why, for the classifier. Holds no secret."""
+
+    def __init__(self, evidence: ErrorEvidence) -> None:
+        super().__init__(evidence)
+        self.evidence = evidence
+
+
 class ModelSource(Protocol):
-    def models(self) -> Sequence[str]:
-        """The models of one provider, asked over the network. Blocking."""
+    """How one dialect of servers lists its models. Stateless; thread-safe."""
+
+    def models(self, query: ModelQuery) -> ListedModels:
+        """The provider's models, asked over the network. Blocking; once, without retries or redirects.
+
+        Raises ModelListError.
+        """
 
 
 class RetryStore(Protocol):

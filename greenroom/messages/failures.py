@@ -10,6 +10,7 @@
     |- UnknownStream (also LookupError)    attach: there is no such stream
     |- StreamInUse (also RuntimeError)     attach: it is not detached
     |- ReplayRefused (also LookupError)    attach: more is to be repeated than max_replay_bytes
+    |- ModelListUnavailable                models: the provider cannot be asked; has .failure
     '- StreamError                         one stream ended without completing; has .failure and .partial
        |- StreamCancelled                  cancelled
        |  '- StreamDetached                ... for this handle only: it was detached, the stream goes on

@@ -76,7 +76,9 @@ _STATUS: dict[int, ErrorClass] = {
     529: "overloaded",
 }
 
-_REFUSALS: dict[str, ErrorClass] = {"shutdown": "shutdown", "unsendable": "invalid_request"}
+_REFUSALS: dict[str, ErrorClass] = {
+    "model_not_found": "model_not_found", "shutdown": "shutdown", "unsendable": "invalid_request",
+}  # fmt: skip
 
 _TRANSPORT: dict[int, ErrorClass] = {401: "credential", 407: "credential", 403: "permission"}
 """By status: a proxy refused, or an api_key callable failed."""

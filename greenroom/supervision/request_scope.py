@@ -8,7 +8,7 @@ States and what they do with a Cancel:
 
 The channel, gate and journal belong to the job and outlive attempts and this actor. The deadline takes the
 same way as a Cancel. Mail is bounded: one AttemptOver and one Down an attempt, one Folded.
-A scope begins as waiting, so that a Cancel sent before its start ends it before anything is sent.
+A scope that is told something before its start begins as waiting: a Cancel ends it before anything is sent.
 """
 
 import random
@@ -36,7 +36,6 @@ from greenroom.messages.commands import (
     RequestOver,
 )
 from greenroom.messages.completion import Completion, Outcome
-from greenroom.messages.deltas import UsageDelta
 from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.retry_state import RetryState
@@ -51,7 +50,9 @@ from greenroom.supervision.attempts import (
     after_failure,
     after_pause,
 )
+from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
+from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.retry_states import state_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
@@ -110,7 +111,12 @@ class RequestScope(LoopActor):
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
         self._gate.aggregator = me
-        me.tell(BackOffOver(self._epoch))
+        if ask_catalog(self, self._job):
+            return
+        if self.cell.control:
+            me.tell(BackOffOver(self._epoch))
+        else:
+            self._attempt()
 
     # ---- attempts
 
@@ -199,6 +205,13 @@ class RequestScope(LoopActor):
     def on_back_off_over(self, message: BackOffOver) -> None:
         if self._state == "waiting" and message.epoch == self._epoch:
             self._attempt()
+
+    def _model_looked_up(self, told: Reply | AskFailed) -> None:
+        if self._state == "waiting":
+            if (refusal := refusal_of(told, self._job, self._tell)) is not None:
+                self._end("failed", NO_ANSWER, refusal)
+            else:
+                self._attempt()
 
     # ---- being stopped
 
@@ -308,13 +321,19 @@ class RequestScope(LoopActor):
             self.ask(counter, count, timeout_s=COUNT_TIMEOUT_S, tag="tokens")
 
     @receives(Reply)
-    def on_counted(self, reply: Reply) -> None:
+    def on_reply(self, reply: Reply) -> None:
+        if reply.tag == MODEL:
+            self._model_looked_up(reply)
+            return
         assert self._uncounted is not None
         self._close(counted(self._uncounted, *reply.value))
 
     @receives(AskFailed)
-    def on_not_counted(self, _: AskFailed) -> None:
-        self._close_estimated()
+    def on_ask_failed(self, failed: AskFailed) -> None:
+        if failed.tag == MODEL:
+            self._model_looked_up(failed)
+        else:
+            self._close_estimated()
 
     def _close_estimated(self) -> None:
         assert self._uncounted is not None
@@ -374,19 +393,3 @@ class RequestScope(LoopActor):
 
     def _deadline_left_s(self) -> float:
         return max(self._job.options.deadline_s - self._since_start_s(), 0.0)
-
-
-def crashed_attempt(job: Job, epoch: int, text: str) -> AttemptOver:
-    """What is known of an attempt that could not report its end."""
-    checkpoint, answer = job.gate.checkpoint, NO_ANSWER
-    if checkpoint.epoch == epoch:
-        told = [delta.usage for delta in job.gate.journal if isinstance(delta, UsageDelta)]
-        answer = Answer(usage=told[-1]) if told else NO_ANSWER
-    sent = checkpoint.sent_epoch == epoch
-    evidence = ErrorEvidence(kind="crash", message=text)
-    return AttemptOver(epoch=epoch, outcome="failed", answer=answer, evidence=evidence, sent=sent)
-
-
-def why(down: Down) -> str:
-    """How the actor ended, in words."""
-    return down.reason if down.error is None else f"{type(down.error).__name__}: {down.error}"

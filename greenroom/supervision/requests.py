@@ -28,8 +28,9 @@ from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Down
 from greenroom.messages.statistics import RequestStatistics
 from greenroom.supervision.absences import Absence, Absences, Grace, GraceBegins
+from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import failure_of
-from greenroom.supervision.request_scope import RequestScope, crashed_attempt, why
+from greenroom.supervision.request_scope import RequestScope
 from greenroom.supervision.scope_events import ScopeTeller
 
 GRACES_FEW = 64

@@ -15,6 +15,7 @@ from greenroom.providers.simulator.dialect import Dialect
 from greenroom.providers.simulator.dialects import OPENAI, dialect_of
 from greenroom.providers.simulator.http_request import BadRequest
 from greenroom.providers.simulator.lorem import lorem_script
+from greenroom.providers.simulator.model_lists import ModelListsWire
 from greenroom.providers.simulator.openai_errors import INVALID_REQUEST, Refused, json_reply, refusal_reply
 from greenroom.providers.simulator.openai_request import ChatCall
 from greenroom.providers.simulator.reply import HttpRequest, Reply
@@ -50,7 +51,7 @@ class Service:
         self._chaos = chaos
         self._numbers = count(1)
         self._generations = Generations()
-        self._wires = simulated_wires()
+        self._wires = (ModelListsWire(self._known_models), *simulated_wires())
         self._routes: dict[str, dict[str, Callable[[HttpRequest, int], Reply]]] = {
             "/health": {"GET": self._health, "HEAD": self._health},
             "/v1/models": {"GET": self._list_models, "HEAD": self._list_models},

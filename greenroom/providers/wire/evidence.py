@@ -64,11 +64,13 @@ def without_secret(evidence: ErrorEvidence, secret: str) -> ErrorEvidence:
     return evidence.model_copy(update=hidden)
 
 
-def wrong_body(headers: dict[str, str], body: bytes, status: int = 200) -> ErrorEvidence:
-    """Evidence of a 2xx whose body is neither an event stream nor a JSON answer."""
+def wrong_body(
+    headers: dict[str, str], body: bytes, status: int = 200, wanted: str = "an event stream"
+) -> ErrorEvidence:
+    """Evidence of a 2xx whose body is neither `wanted` nor a JSON answer."""
     text = body[:_BODY_BYTES].decode("utf-8", "replace")
     got = _kind_of_body(headers, text)
-    message = f"got {got}, not an event stream: is base_url right?"
+    message = f"got {got}, not {wanted}: is base_url right?"
     return ErrorEvidence(
         kind="protocol",
         message=message,
