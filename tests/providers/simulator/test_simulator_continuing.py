@@ -3,6 +3,7 @@
 import http.client
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from greenroom.providers.registry import codec_for
 from greenroom.providers.simulator import Cut, Script, Simulator
 from greenroom.providers.simulator.continuing import NO_PREFILL, continued, rest_of
 from greenroom.providers.simulator.pieces import joined
+from greenroom.providers.simulator.script_file import load_rules
 
 from codec_run import CodecRun
 from script_law import pieces
@@ -245,3 +247,22 @@ def test_what_does_not_begin_so_has_no_rest() -> None:
     assert rest_of(("o", "", "ne"), "o") == ("", "ne")
     assert continued(Script(text="one"), "two ").text[0] != " "
     assert continued(Script(text="one"), "two").text == continued(Script(text="one"), "two").text
+
+
+def test_the_official_client_goes_on_and_is_refused(sky: Simulator) -> None:
+    openai = pytest.importorskip("openai")
+    speaking(sky, "deepseek-beta")
+    with openai.OpenAI(api_key="any", base_url=sky.base_url, max_retries=0) as client:
+        asked = {"model": "m", "messages": turns(prefix=True)}
+        assert client.chat.completions.create(**asked).choices[0].message.content == "s blue today"
+        streamed = client.chat.completions.create(**asked, stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in streamed) == "s blue today"
+        with pytest.raises(openai.BadRequestError, match="prefix mode on"):
+            client.chat.completions.create(model="m", messages=turns())
+
+
+def test_a_script_file_may_say_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "script.toml"
+    file.write_text('text = "one"\nvariants = ["two", ["th", "ree"]]\nvary_seed = 7\nprefix = "continue"\n')
+    script = load_rules(file).default
+    assert script == Script(text="one", variants=("two", ("th", "ree")), vary_seed=7, prefix="continue")
