@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.rate_limits import RateLimit, RateLimits
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
     from greenroom.messages.statistics import SystemStatistics
     from greenroom.messages.usage import Usage
@@ -112,6 +113,7 @@ _HOMES = {
     "messages.parts": (
         "ImagePart", "ProviderPart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
+    "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
     "messages.statistics": ("SystemStatistics",),
     "messages.usage": ("Usage",),
@@ -178,7 +180,9 @@ __all__ = [
     "ProviderOverloaded",
     "ProviderPart",
     "QuotaExceeded",
+    "RateLimit",
     "RateLimited",
+    "RateLimits",
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",

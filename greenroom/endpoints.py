@@ -12,11 +12,14 @@ from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_place import ModelPlace
+from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.contracts import Clock, Codec, Target
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
+from greenroom.providers.rate_limit_headers import rate_limits_of
 from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
@@ -36,6 +39,8 @@ class Endpoint:
         self.base_url = _base_url(name, config, profile)
         _require_key(name, config, profile)
         self._profile = profile.name
+        self._own_model_names = profile.own_model_names
+        self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
@@ -64,8 +69,13 @@ class Endpoint:
         """Where a request for this model goes, with all that was learnt of the server so far."""
         return Target(
             provider=self.name, kind=self._kind, model=model, profile=self._profile,
-            base_url=self.base_url, local=self._local, adjustments=self._adjustments,
+            base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
+            adjustments=self._adjustments,
         )  # fmt: skip
+
+    def rate_limits(self, head: WireHead, at: float) -> RateLimits | None:
+        """What an answer's headers tell of this provider's limits. `at`: seconds since 1970 UTC."""
+        return rate_limits_of(head.headers, self._limit_windows_s, at)
 
     def adjust(self, patch: str) -> None:
         """Remember a fact about the server for later requests."""

@@ -240,6 +240,7 @@ class ActorSystem:
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
             models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
+            rate_limits=endpoint.rate_limits,
         )  # fmt: skip
 
     def _look_up(self, endpoint: Endpoint) -> ModelLookUp:

@@ -15,8 +15,10 @@ from greenroom.actors.gate import Gate
 from greenroom.actors.history import History
 from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.ref import Ref
+from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, Codec, Target
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
 
 _MARK_SALT = os.urandom(32)
@@ -52,6 +54,11 @@ class ApiKeys:
         return digest.hexdigest()
 
 
+def untold(_head: WireHead, _at: float) -> RateLimits | None:
+    """Of a provider whose headers nobody reads."""
+    return None
+
+
 @dataclass(slots=True)
 class Job:
     """Owned by its scope once admitted. `connection` is the endpoint's; `api_keys` the provider's."""
@@ -70,6 +77,8 @@ class Job:
     started_at: float
     adjust: Callable[[str], None]
     """Called with a patch that the endpoint's later requests should respect too."""
+    rate_limits: Callable[[WireHead, float], RateLimits | None] = untold
+    """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
     models: ModelLookUp | None = None
     """Where its model is looked up first; None: it is not."""
     token_counter: "pykka.ActorRef[Any] | None" = None

@@ -119,6 +119,8 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.quoted import without_quotes
+    from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
     from greenroom.messages.request import (
         ChatRequest,
         Message,
@@ -223,7 +225,10 @@ __all__ = [
     "ProviderOverloaded",
     "ProviderPart",
     "QuotaExceeded",
+    "RateLimit",
+    "RateLimitUnit",
     "RateLimited",
+    "RateLimits",
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
@@ -291,6 +296,7 @@ __all__ = [
     "tool_calls",
     "tool_results",
     "valid_text",
+    "without_quotes",
 ]  # fmt: skip
 
 _HOMES = {
@@ -324,6 +330,8 @@ _HOMES = {
     "models": "ListedModels LoadState ModelInfo ModelList ModelListUnavailable",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
     "parts": "ImagePart Part ProviderPart ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "quoted": "without_quotes",
+    "rate_limits": "RateLimit RateLimitUnit RateLimits",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
     "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",

@@ -12,6 +12,7 @@ from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.completion import Completion
 from greenroom.messages.deltas import Delta
 from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.signals import Ids
 from greenroom.messages.usage import NO_USAGE, Usage
 
@@ -202,6 +203,8 @@ class AttemptOver:
     opened_s: float | None = None
     first_content_s: float | None = None
     deltas: int = 0
+    rate_limits: RateLimits | None = None
+    """What the answer's headers told; errors tell them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,8 @@ class RequestOver:
     stream_id: str
     outcome: Literal["completed", "failed", "cancelled"]
     attempts: int
+    swapped: tuple[str, str, str] | None = None
+    """Provider, model asked and model answered, where that was another one."""
 
 
 @dataclass(frozen=True, slots=True)

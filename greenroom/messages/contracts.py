@@ -52,6 +52,8 @@ class Target:
     base_url: str = ""
     local: bool = False
     """The server may have to load the model first."""
+    own_model_names: bool = False
+    """The names of its models are its user's own (deployments), and say nothing of which model answers."""
     adjustments: frozenset[str] = frozenset()
     """Facts learnt of this server (`no_stream_options`)."""
 

@@ -351,9 +351,15 @@ class StreamModelUnchecked(StreamEvent):
 
 
 class ModelsEvent(Event):
-    """Common fields of the models family: the catalogue's."""
+    """Common fields of what is told of models."""
 
     provider: str
+
+
+class ProviderModelMismatch(ModelsEvent):
+    name = "provider.model_mismatch"
+    model_asked: str
+    model_answered: str
 
 
 class ModelsFetched(ModelsEvent):

@@ -26,18 +26,21 @@ _BUILT_IN = (
     Profile(
         name="azure", hosts=("openai.azure.com", "services.ai.azure.com"), key_env=("AZURE_OPENAI_API_KEY",),
         base_url_env=("AZURE_OPENAI_ENDPOINT",), auth_header="api-key",
-        request_id_header="x-ms-client-request-id",
+        request_id_header="x-ms-client-request-id", own_model_names=True,
         max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
     ),
     Profile(
         name="xai", base_url="https://api.x.ai/v1", hosts=("api.x.ai",), key_env=("XAI_API_KEY",),
         base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True,
+        # Requests are limited per second; a minute's may not be spent in a burst.
+        limit_windows_s={"requests": 1.0, "tokens": 60.0},
     ),
     Profile(
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
         always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}), completions=False,
+        limit_windows_s={"requests": 86400.0, "tokens": 60.0},
     ),
     Profile(
         # Usage comes unasked in the last chunk; stream_options is refused (422).
@@ -66,7 +69,7 @@ _BUILT_IN = (
         name="together", base_url="https://api.together.xyz/v1", hosts=("api.together.xyz",
         "api.together.ai"),
         key_env=("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"), base_url_env=("TOGETHER_BASE_URL",),
-        think_tags=True,
+        think_tags=True, limit_windows_s={"requests": 1.0, "tokens": 1.0},
     ),
     Profile(
         name="fireworks", base_url="https://api.fireworks.ai/inference/v1", hosts=("api.fireworks.ai",),

@@ -33,7 +33,6 @@ from greenroom.messages.commands import (
     Finish,
     Folded,
     ReaderGone,
-    RequestOver,
 )
 from greenroom.messages.completion import Completion, Outcome
 from greenroom.messages.failures import ErrorEvidence, Failure
@@ -53,6 +52,7 @@ from greenroom.supervision.attempts import (
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
+from greenroom.supervision.model_match import matches, request_over
 from greenroom.supervision.retry_states import state_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
@@ -274,6 +274,7 @@ class RequestScope(LoopActor):
         facts = {
             "outcome": outcome, "provider": self._job.target.provider, "model": answer.model,
             "model_asked": self._job.target.model, "response_id": answer.response_id,
+            "model_matches": matches(self._job.target, answer.model), "rate_limits": self._history.rate_limits,
             "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
             "attempts": self._history.records, "metadata": answer.metadata,
             "timings": self._history.timings(self._job.started_at, self._since_start_s()),
@@ -349,7 +350,7 @@ class RequestScope(LoopActor):
     def _close(self, completion: Completion[Any]) -> None:
         if self._job.channel.close(completion):
             self._tell.over(completion, self._stopped_by, self._gate.checkpoint.seq)
-            self._supervisor.tell(RequestOver(self._job.stream_id, completion.outcome, self._epoch))
+            self._supervisor.tell(request_over(self._job.target, completion, self._epoch))
         if self._aggregator is not None:
             self.unwatch(self._aggregator)
         self.exit("normal")

@@ -26,6 +26,7 @@ _WARNINGS: Mapping[str, int] = {
     "actor.zombie": logging.ERROR,
     "breaker.opened": logging.WARNING,
     "models.stale_served": logging.WARNING,
+    "provider.model_mismatch": logging.WARNING,
     "stream.failed": logging.WARNING,
     "supervisor.intensity_exceeded": logging.ERROR,
     "telemetry.dropped": logging.WARNING,
