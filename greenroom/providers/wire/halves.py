@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from greenroom.messages.frozen import freeze_wire, thaw
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+_OF_A_BLOCK = ("text", "thinking", "partial_json")
 
 
 class JsonReader:
@@ -60,6 +61,11 @@ class JsonReader:
 
 def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
     """Which text a string of the chunk is part of, and where it stands."""
+    if isinstance(chunk, dict) and isinstance(chunk.get("delta"), dict):  # Anthropic: a delta of one block
+        place = chunk.get("index")
+        for name in _OF_A_BLOCK:
+            if isinstance(chunk["delta"].get(name), str):
+                yield (place if type(place) is int else 0, name), chunk["delta"], name
     choices = chunk.get("choices") if isinstance(chunk, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):
