@@ -34,6 +34,17 @@ _BUILT_IN = (
         base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True,
     ),
     Profile(
+        # Its own wire, not OpenAI's chat: what a model takes stands in anthropic/models.py.
+        name="anthropic", kind="anthropic", base_url="https://api.anthropic.com/v1",
+        hosts=("api.anthropic.com",), key_env=("ANTHROPIC_API_KEY",), base_url_env=("ANTHROPIC_BASE_URL",),
+        auth_header="x-api-key", completions=False,
+    ),
+    Profile(
+        # The older wire of the same server, for models that are gone there and live on behind gateways.
+        name="anthropic-text", kind="anthropic-text", base_url="https://api.anthropic.com/v1",
+        key_env=("ANTHROPIC_API_KEY",), auth_header="x-api-key", completions=False,
+    ),
+    Profile(
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,

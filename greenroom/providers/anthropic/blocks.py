@@ -11,6 +11,8 @@ ended counts as stopped.
 """
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -114,23 +116,23 @@ class Blocks:
             return None
         return block if block.number is not None else None
 
-    def more(self, block: Block, piece: str) -> None:
-        """More of a running block, as long as it is open. The hot path."""
+    def writes(self, block: Block) -> Callable[[int, int, str], None]:
+        """What takes more of a running block, as long as it is open: choice, the block's number, the piece."""
         if block.kind == "text":
-            self._writer.text(0, block.number or 0, piece)
-        elif block.kind == "thinking":
-            self._writer.reasoning(0, block.number or 0, piece)
-        else:
-            self._allowance.spend(len(piece))
-            block.arguments.append(piece)
-            self._writer.call_arguments(0, block.number or 0, block.call_id, piece)
+            return self._writer.text
+        return self._writer.reasoning if block.kind == "thinking" else partial(self._more_arguments, block)
+
+    def _more_arguments(self, block: Block, index: int, number: int, piece: str) -> None:
+        self._allowance.spend(len(piece))
+        block.arguments.append(piece)
+        self._writer.call_arguments(index, number, block.call_id, piece)
 
     def last_half(self, index: Any, half: dict[str, str]) -> None:
         """Half a character that no other half followed, by the key of its delta."""
         name, piece = next(iter(half.items()))
         block = self.running(index, {"partial_json": "tool_use"}.get(name, name))
         if block is not None:
-            self.more(block, piece)
+            self.writes(block)(0, block.number or 0, piece)
 
     def stop(self, index: Any) -> None:
         """The block is over, if it is open."""
@@ -222,7 +224,7 @@ class Blocks:
         if block is None or block.kind != "tool_use":
             self.failure = protocol("arguments came of a tool call that is not open", piece)
             return
-        self.more(block, piece)
+        self._more_arguments(block, 0, block.number or 0, piece)
 
     def _complete(self, block: Block) -> None:
         """Says so, if the call's arguments are whole. Else the call stays what it is: incomplete."""

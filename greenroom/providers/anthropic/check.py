@@ -13,7 +13,14 @@ from greenroom.messages.parts import ImagePart, ReasoningPart, ToolCallPart
 from greenroom.messages.request import ChatRequest, Message
 from greenroom.providers.anthropic.models import Facts, facts_of
 from greenroom.providers.anthropic.thinking import BUDGET_MIN_TOKENS, forces_a_tool, thinking_fields, thinks
-from greenroom.providers.anthropic.turns import CARRIED, arguments_of, is_sent_back, trim_last, wire_turns
+from greenroom.providers.anthropic.turns import (
+    CARRIED,
+    arguments_of,
+    is_prefix,
+    is_sent_back,
+    trim_last,
+    wire_turns,
+)
 from greenroom.providers.anthropic.words import WIRE
 from greenroom.providers.left_out import say_left_out
 from greenroom.providers.wire.foreign import foreign_parts, is_foreign
@@ -45,12 +52,13 @@ def _turns(request: ChatRequest, facts: Facts, model: str) -> Iterator[Problem]:
             yield Problem(f"messages.{place}", "", f"a {message.role} turn needs {carried} on this wire")
     turns = wire_turns(request.messages)
     trim_last(turns)
-    if not any(turn["role"] == "user" for turn in turns) and "messages" not in request.extra_body:
+    if "messages" in request.extra_body:
+        return
+    if not any(turn["role"] == "user" for turn in turns):
         yield Problem("messages", "", "needs a user turn that says something beside the system's")
-    elif turns and turns[-1]["role"] == "assistant" and not facts.prefill:
-        if turns[-1]["content"][-1]["type"] == "text" and "messages" not in request.extra_body:
-            wanted = f"{model} goes on with no assistant turn: let a user turn stand last"
-            yield Problem(f"messages.{len(request.messages) - 1}", "'assistant'", wanted)
+    elif not facts.prefill and is_prefix(turns):
+        wanted = f"{model} goes on with no assistant turn: let a user turn stand last"
+        yield Problem(f"messages.{len(request.messages) - 1}", "'assistant'", wanted)
 
 
 def _has_any(message: Message) -> bool:
@@ -125,7 +133,7 @@ def _thinking(request: ChatRequest, facts: Facts, model: str) -> Iterator[Proble
     if forces_a_tool(request):
         wanted = "no model thinks where a tool call is demanded: let tool_choice be auto, or leave it out"
         yield Problem("reasoning_effort", repr(effort), wanted)
-    elif turns and turns[-1]["role"] == "assistant":
+    elif is_prefix(turns):
         yield Problem("reasoning_effort", repr(effort), "goes not with an assistant turn that stands last")
     elif facts.sampling:
         for name in ("temperature", "top_p"):
@@ -133,9 +141,7 @@ def _thinking(request: ChatRequest, facts: Facts, model: str) -> Iterator[Proble
                 yield Problem(name, repr(getattr(request, name)), f"goes not with reasoning_effort; {_DROP}")
 
 
-def _formats(
-    request: ChatRequest, facts: Facts, model: str, options: StreamingOptions
-) -> Iterator[Problem]:
+def _formats(request: ChatRequest, facts: Facts, model: str, options: StreamingOptions) -> Iterator[Problem]:
     given = request.response_format
     if options.json_mode or (given is not None and given.type == "json_object"):
         path = "response_format" if given is not None else "options.json_mode"

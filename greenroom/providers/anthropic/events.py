@@ -13,6 +13,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -22,7 +23,7 @@ from greenroom.messages.contracts import Call
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import freeze_wire
 from greenroom.messages.usage import Usage, UsageSource
-from greenroom.providers.anthropic.blocks import Block, Blocks
+from greenroom.providers.anthropic.blocks import Blocks
 from greenroom.providers.anthropic.usage import usage_of
 from greenroom.providers.anthropic.words import CUT_SHORT, PAUSE, REASONS
 from greenroom.providers.sse import SseEvent
@@ -61,9 +62,9 @@ class Events:
     """One owner. Implements Reader: writes deltas to the writer; `failure` is set by the first error."""
 
     __slots__ = (
-        "_allowance", "_blocks", "_count", "_facts", "_framed_head", "_head", "_json", "_newest", "_raw",
-        "_running", "_has_content", "_usage", "_usage_told", "_writer", "failure", "is_over", "model", "response_id",
-        "stop_reason",
+        "_allowance", "_blocks", "_count", "_facts", "_framed_head", "_has_content", "_head", "_json",
+        "_newest", "_number", "_raw", "_usage", "_usage_told", "_write", "_writer", "failure", "is_over",
+        "model", "response_id", "stop_reason",
     )  # fmt: skip
 
     ends_in_order = False
@@ -77,7 +78,9 @@ class Events:
         self._json = JsonReader()
         self._head = self._framed_head = b""
         """What events of the running block begin with, up to their piece; empty where none runs."""
-        self._running: Block | None = None
+        self._number = 0
+        self._write: Callable[[int, int, str], None] = writer.text
+        """What takes the running block's pieces, with its number."""
         self._newest: Any = None
         self._usage: dict[str, Any] = {}
         self._usage_told = False
@@ -102,13 +105,13 @@ class Events:
         head = self._framed_head
         if not head or not data.startswith(head) or data[-2:] != b"\n\n":
             return False
-        return self._take_piece(data, len(head), data[:-2].rfind(b'"'), -2)
+        # A JSON string holds no line end: what is one here cannot hold another event.
+        return self._take_piece(data[:-2], len(head) - 1)
 
     def take(self, event: SseEvent) -> bool:
-        data = event.data
-        if self._head and data.startswith(self._head):
-            if self._take_piece(data, len(self._head), data.rfind(b'"'), len(data)):
-                return True
+        data, head = event.data, self._head
+        if head and data.startswith(head) and self._take_piece(data, len(head) - 1):
+            return True
         chunk = self._json.read(data)
         if type(chunk) is not dict:
             return False
@@ -116,7 +119,7 @@ class Events:
         if not isinstance(kind, str) or (kind not in _KNOWN and event.event in _KNOWN):
             kind = event.event
         self._take_event(kind, chunk, len(data))
-        if kind == _DELTA_EVENT and self.failure is None:
+        if kind == _DELTA_EVENT and self.failure is None and not self._json.holds:
             self._learn(event)
         elif kind != "ping":
             self._forget()
@@ -261,20 +264,22 @@ class Events:
         index = chunk.get("index")
         return index if type(index) is int else self._newest
 
-    def _take_piece(self, data: bytes, start: int, end: int, stop: int) -> bool:
-        """Takes the piece that stands between the running block's head and the quote at `end`.
+    def _take_piece(self, data: bytes, start: int) -> bool:
+        """Takes the piece of the running block that stands between the quote at `start` and the last one.
 
-        What begins with that head, goes on as one JSON string and then only closes both objects can mean
-        nothing else, so it is not parsed as a whole. A JSON string holds no line end: it is one event.
+        What begins with that block's head, goes on as one JSON string and then only closes both objects can
+        mean nothing else, so it is not parsed as a whole.
         """
-        if self._json.holds or data[end + 1 : stop].translate(None, b" ") != b"}}":
+        end = data.rfind(b'"') + 1
+        tail = data[end:]
+        if tail != b"}}" and tail.translate(None, b" ") != b"}}":
             return False
         try:
-            piece = from_json(data[start - 1 : end + 1])
+            piece = from_json(data[start:end])
         except ValueError:
             return False
-        if piece and self._running is not None:
-            self._blocks.more(self._running, piece)
+        if piece:
+            self._write(0, self._number, piece)
         return True
 
     def _learn(self, event: SseEvent) -> None:
@@ -285,10 +290,10 @@ class Events:
         if found is None or block is None:
             self._forget()
             return
-        self._running, self._head = block, found[0]
+        self._head, self._number = found[0], block.number or 0
+        self._write = self._blocks.writes(block)
         name = b"" if event.event == "message" else b"event: content_block_delta\n"
         self._framed_head = name + b"data: " + found[0]
 
     def _forget(self) -> None:
         self._head = self._framed_head = b""
-        self._running = None

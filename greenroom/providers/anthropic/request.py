@@ -16,7 +16,14 @@ from greenroom.messages.request import ChatRequest, ToolChoice, ToolSpec
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.anthropic.models import Facts, facts_of
 from greenroom.providers.anthropic.thinking import forces_a_tool, format_field, thinking_fields, thinks
-from greenroom.providers.anthropic.turns import add_turn, blocks_of, system_blocks, trim_last, wire_turns
+from greenroom.providers.anthropic.turns import (
+    add_turn,
+    blocks_of,
+    is_prefix,
+    system_blocks,
+    trim_last,
+    wire_turns,
+)
 from greenroom.providers.anthropic.words import VERSION
 from greenroom.providers.profile import Profile
 
@@ -57,7 +64,7 @@ def request_body(call: Call, resume: RetryState | None = None) -> dict[str, Any]
     request, facts = call.request, facts_of(call.target.model)
     max_tokens = request.max_output_tokens or facts.default_max_tokens
     turns = wire_turns(request.messages)
-    is_prefix = bool(turns) and turns[-1]["role"] == "assistant"
+    goes_on = is_prefix(turns)
     body: dict[str, Any] = {"model": call.target.model, "max_tokens": max_tokens, "messages": turns}
     if resume is not None:
         _go_on(body, resume, facts)
@@ -68,7 +75,7 @@ def request_body(call: Call, resume: RetryState | None = None) -> dict[str, Any]
         body["system"] = system[0]["text"] if len(system) == 1 else system
     body |= _tools(request)
     thinking = thinking_fields(request.reasoning_effort, facts, body["max_tokens"])
-    if thinks(thinking) and (forces_a_tool(request) or is_prefix):
+    if thinks(thinking) and (forces_a_tool(request) or goes_on):
         thinking = {}
     config = {**thinking.pop("output_config", {}), **format_field(request.response_format, facts)}
     body |= thinking | ({"output_config": config} if config else {})

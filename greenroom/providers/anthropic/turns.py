@@ -47,7 +47,9 @@ _ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 def system_blocks(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """One block for each system or developer text, in order."""
-    texts = [part.text for m in messages if m.role in SYSTEM for part in m.content if isinstance(part, TextPart)]
+    texts = [
+        part.text for m in messages if m.role in SYSTEM for part in m.content if isinstance(part, TextPart)
+    ]
     return [{"type": "text", "text": text} for text in texts if text.strip()]
 
 
@@ -56,7 +58,9 @@ def wire_turns(messages: Iterable[Message]) -> list[Turn]:
     turns: list[Turn] = []
     for message in messages:
         if message.role not in SYSTEM:
-            add_turn(turns, "assistant" if message.role == "assistant" else "user", blocks_of(message.content))
+            add_turn(
+                turns, "assistant" if message.role == "assistant" else "user", blocks_of(message.content)
+            )
     return turns
 
 
@@ -85,6 +89,11 @@ def trim_last(turns: list[Turn]) -> None:
         content.pop()
         if not content:
             turns.pop()
+
+
+def is_prefix(turns: list[Turn]) -> bool:
+    """The last turn is the beginning of an answer: an assistant's that ends with text."""
+    return bool(turns) and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text"
 
 
 def blocks_of(parts: Iterable[Part]) -> list[dict[str, Any]]:
@@ -123,26 +132,31 @@ def wire_id(given: str) -> str:
 def _blocks(part: Part) -> Iterator[dict[str, Any]]:
     match part:
         case TextPart():
-            if part.text.strip():
-                cited = citations_in(own_signature(part, WIRE))
-                yield {"type": "text", "text": part.text, **({"citations": cited} if cited else {})}
+            yield from _text(part.text, citations_in(own_signature(part, WIRE)))
         case RefusalPart():
-            if part.refusal.strip():
-                yield {"type": "text", "text": part.refusal}
+            yield from _text(part.refusal)
         case ImagePart():
             yield {"type": "image", "source": _source(part)}
         case ReasoningPart():
-            if encrypted := own_mark(part, part.encrypted):
-                yield {"type": "redacted_thinking", "data": encrypted}
-            elif signature := own_mark(part, part.signature):
-                yield {"type": "thinking", "thinking": part.text, "signature": signature}
-        case ToolCallPart():
-            if part.complete:
-                yield _call(part)
+            yield from _reasoning(part)
+        case ToolCallPart() if part.complete:
+            yield _call(part)
         case ToolResultPart():
             yield _result(part)
         case ProviderPart():
             yield thaw(part.item)
+
+
+def _text(text: str, citations: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
+    if text.strip():
+        yield {"type": "text", "text": text, **({"citations": citations} if citations else {})}
+
+
+def _reasoning(part: ReasoningPart) -> Iterator[dict[str, Any]]:
+    if encrypted := own_mark(part, part.encrypted):
+        yield {"type": "redacted_thinking", "data": encrypted}
+    elif signature := own_mark(part, part.signature):
+        yield {"type": "thinking", "thinking": part.text, "signature": signature}
 
 
 def _call(part: ToolCallPart) -> dict[str, Any]:
