@@ -157,8 +157,9 @@ def fitting_profile(
     provider: str, profile: str | None, base_url: str | None, kind: str | None = None
 ) -> Profile:
     """The profile of a configured provider: the one that is named; else that of the provider's own name, where
-    its URL is the profile's own, its servers may stand anywhere, or it has a wire of its own; else the one that knows the URL; else the
-    one of that wire; else the plain one. Raises InvalidInput for a profile that nobody registered.
+    its URL is the profile's own, its servers may stand anywhere, or it has a wire of its own; else the one
+    that knows the URL; else the one of that wire; else the plain one. Raises InvalidInput for a profile that
+    nobody registered.
     """
     if profile is not None:
         return profile_for(profile)

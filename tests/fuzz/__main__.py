@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from random import Random
 
+from .anthropic_cases import anthropic_case, anthropic_memory_case
 from .chat_cases import chat_case, completions_case, memory_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case
@@ -19,6 +20,8 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "chat": chat_case,
     "chat_memory": memory_case,
     "completions": completions_case,
+    "anthropic": anthropic_case,
+    "anthropic_memory": anthropic_memory_case,
     "http": http_case,
     "http_socket": http_socket_case,
 }

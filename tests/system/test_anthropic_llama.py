@@ -1,4 +1,4 @@
-"""llama.cpp speaks this wire too: a real model's text and a real tool call. Skipped, with the reason, without it."""
+"""llama.cpp speaks this wire too: a real model's text, a real tool call. Skipped, with the reason, without it."""
 
 import json
 

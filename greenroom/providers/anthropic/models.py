@@ -8,7 +8,7 @@ Sources: https://platform.claude.com/docs/en/about-claude/models/overview (limit
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Thinking = Literal["none", "budget", "adaptive"]
@@ -23,6 +23,8 @@ class Facts:
     """What `max_tokens` is where nobody gave one: the wire requires it."""
     prefill: bool = False
     """An assistant turn that stands last is gone on with; False: it is refused with a 400."""
+    trailing_space: bool = False
+    """That turn may end with white space; False: this is refused too."""
     thinking: Thinking = "adaptive"
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     """Values of `output_config.effort`; (): the field is refused."""
@@ -36,18 +38,22 @@ class Facts:
 
 _DEFAULT_MAX_TOKENS = 32_000
 _OTHER = Facts(
-    default_max_tokens=4096, prefill=True, thinking="budget", efforts=(), sampling=True, both_samplings=True
-)
+    default_max_tokens=4096, prefill=True, trailing_space=True, thinking="budget", efforts=(),
+    sampling=True, both_samplings=True,
+)  # fmt: skip
+_PLAIN = Facts(4096, True, thinking="none", efforts=(), sampling=True, both_samplings=True, json_schema=False)
 _SINCE: tuple[tuple[tuple[int, int], Facts], ...] = (
-    ((0, 0), Facts(4096, True, "none", (), True, True, json_schema=False)),
-    ((3, 5), Facts(8192, True, "none", (), True, True, json_schema=False)),
-    ((3, 7), Facts(_DEFAULT_MAX_TOKENS, True, "budget", (), True, True, json_schema=False)),
-    ((4, 1), Facts(_DEFAULT_MAX_TOKENS, True, "budget", (), True)),
+    ((0, 0), _PLAIN),
+    ((3, 5), replace(_PLAIN, default_max_tokens=8192)),
+    ((3, 7), replace(_PLAIN, default_max_tokens=_DEFAULT_MAX_TOKENS, thinking="budget")),
+    ((4, 1), Facts(_DEFAULT_MAX_TOKENS, True, thinking="budget", efforts=(), sampling=True)),
     ((4, 6), Facts(_DEFAULT_MAX_TOKENS, efforts=("low", "medium", "high", "max"), sampling=True)),
     ((4, 7), Facts(_DEFAULT_MAX_TOKENS)),
 )
 """The facts since that version, oldest first."""
-_OPUS_4_5 = Facts(_DEFAULT_MAX_TOKENS, True, "budget", ("low", "medium", "high"), True)
+_OPUS_4_5 = Facts(
+    _DEFAULT_MAX_TOKENS, True, thinking="budget", efforts=("low", "medium", "high"), sampling=True
+)
 _VERSION = re.compile(
     r"claude[-_.](?:v?(?P<early>\d)(?:[-.](?P<early_minor>\d))?(?![0-9])|instant"
     r"|(?P<family>[a-z]+)-(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2})(?![0-9]))?|(?P<preview>[a-z]+-preview))"

@@ -68,7 +68,8 @@ def request_body(call: Call, resume: RetryState | None = None) -> dict[str, Any]
     body: dict[str, Any] = {"model": call.target.model, "max_tokens": max_tokens, "messages": turns}
     if resume is not None:
         _go_on(body, resume, facts)
-    trim_last(turns)
+    if not facts.trailing_space:
+        trim_last(turns)
     if request.stream:
         body["stream"] = True
     if system := system_blocks(request.messages):

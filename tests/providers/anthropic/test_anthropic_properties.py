@@ -82,7 +82,7 @@ def heard(parts: Any) -> list[tuple[Any, ...]]:
         elif part.type == "provider":
             told.append(("provider", dict(part.item)))
         else:
-            arguments = json.loads(part.arguments)
+            arguments = json.loads(part.arguments or "{}")
             told.append(("tool_call", part.id, part.name, arguments, part.index, part.complete))
     return told
 
@@ -106,7 +106,10 @@ def test_what_a_script_says_comes_back_however_it_is_cut_and_whole(script: Scrip
         told = (used.input_tokens, used.output_tokens, used.cached_input_tokens, used.reasoning_tokens)
         assert told == (9, 5, 4, 2)
     whole = run(json_bytes(writer.whole()))
-    assert heard(whole.choice.parts) == said(script)
+    expected = said(script)
+    if script.finish_reason == "max_tokens" and script.tool_calls and not script.tool_calls[-1].arguments:
+        expected[-1] = (*expected[-1][:-1], False)  # {} of a message that was cut may be all that came of it
+    assert heard(whole.choice.parts) == expected
     assert whole.usage == outcome.usage
 
 
@@ -125,7 +128,9 @@ blocks = st.fixed_dictionaries(
 deltas = st.fixed_dictionaries(
     {"type": st.sampled_from(
         ["text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta", "new"])},
-    optional=dict.fromkeys(("text", "thinking", "signature", "partial_json", "citation", "stop_reason"), words | json_values),
+    optional=dict.fromkeys(
+        ("text", "thinking", "signature", "partial_json", "citation", "stop_reason"), words | json_values
+    ),
 )  # fmt: skip
 events = st.fixed_dictionaries(
     {"type": kinds},
