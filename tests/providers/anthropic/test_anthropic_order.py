@@ -37,6 +37,7 @@ def test_an_error_event_at_any_time_is_a_typed_failure(before: bytes) -> None:
         b'data: {"error":{"type":"api_error","message":"boom"}}\n\n',
         b'event: error\ndata: {"error":"boom"}\n\n',
         b"event: error\ndata: boom\n\n",
+        b'event: error\ndata: {"code":500,"message":"boom","type":"server_error"}\n\n',  # llama.cpp
         b'{"type":"error","error":{"type":"api_error","message":"boom"}}',
     ],
 )
