@@ -64,10 +64,11 @@ def request_body(call: Call, resume: RetryState | None = None) -> dict[str, Any]
     request, facts = call.request, facts_of(call.target.model)
     max_tokens = request.max_output_tokens or facts.default_max_tokens
     turns = wire_turns(request.messages)
-    goes_on = is_prefix(turns)
+    begins = is_prefix(turns)
     body: dict[str, Any] = {"model": call.target.model, "max_tokens": max_tokens, "messages": turns}
     if resume is not None:
         _go_on(body, resume, facts)
+        begins = begins or (resume.mode != "pause" and is_prefix(turns))
     if not facts.trailing_space:
         trim_last(turns)
     if request.stream:
@@ -76,7 +77,7 @@ def request_body(call: Call, resume: RetryState | None = None) -> dict[str, Any]
         body["system"] = system[0]["text"] if len(system) == 1 else system
     body |= _tools(request)
     thinking = thinking_fields(request.reasoning_effort, facts, body["max_tokens"])
-    if thinks(thinking) and (forces_a_tool(request) or goes_on):
+    if thinks(thinking) and (forces_a_tool(request) or begins):
         thinking = {}
     config = {**thinking.pop("output_config", {}), **format_field(request.response_format, facts)}
     body |= thinking | ({"output_config": config} if config else {})
@@ -102,7 +103,7 @@ def _go_on(body: dict[str, Any], resume: RetryState, facts: Facts) -> None:
         if resume.cursor:
             body["container"] = resume.cursor
         return
-    if not resume.delivered_text.strip():
+    if resume.mode not in ("prefix", "instruction") or not resume.delivered_text.strip():
         return
     add_turn(turns, "assistant", [{"type": "text", "text": resume.delivered_text}])
     if resume.mode == "instruction" or not facts.prefill:

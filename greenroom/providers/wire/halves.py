@@ -13,6 +13,8 @@ from pydantic_core import from_json
 from greenroom.messages.frozen import freeze_wire, thaw
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+_HALVES_MAX = 1024
+"""Of so many texts a half is held at once: no answer has as many, and what a server makes up is bounded."""
 _OF_A_BLOCK = ("text", "thinking", "partial_json")
 
 
@@ -53,7 +55,7 @@ class JsonReader:
         for key, holder, name in _pieces(chunk):
             half, _ = self._halves.pop(key, ("", None))
             piece = half + holder[name]
-            if "\ud800" <= piece[-1:] <= "\udbff" and piece:
+            if "\ud800" <= piece[-1:] <= "\udbff" and piece and len(self._halves) < _HALVES_MAX:
                 self._halves[key] = (piece[-1], _alone(key))
                 piece = piece[:-1]
             holder[name] = piece

@@ -179,12 +179,17 @@ def test_an_event_of_fifty_megabytes_ends_the_answer_at_its_bound() -> None:
     assert (outcome.failure.kind, outcome.failure.clock) == ("bound", "max_event_bytes")
 
 
+HALF = (
+    b'data: {"type":"content_block_delta","index":%d,"delta":{"type":"thinking_delta","thinking":"\\ud83d"}}'
+)
+HALF += b"\n\n"
 BOUNDED = {
     "arguments": TOOL + JSON * 60_000,
     "hosted": start(0, "server_tool_use", id="s", name="n", input={}) + JSON * 60_000,
     "calls": TOOL * 2000,
     "blocks": b"".join(start(n, "text", text="") for n in range(40_000)),
     "citations": start(0, "text", text="x") + delta(0, "citations_delta", citation={"a": "b" * 500}) * 5000,
+    "halves": b"".join(HALF % number for number in range(3000)),
     "facts": event("message_delta", delta={"container": {"id": "x" * 5000}}) * 1000,
 }
 

@@ -5,8 +5,9 @@ import logging
 from typing import Any
 
 import pytest
-from anthropic_wire import CODEC
+from anthropic_wire import CODEC, message
 
+from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, Target
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.options import StreamingOptions
@@ -368,6 +369,29 @@ def test_after_a_cut_the_answer_is_gone_on_with_as_the_model_takes_it() -> None:
         assert said["content"][0]["text"] == "So far"
         assert (wish["role"], "Continue" in wish["content"][0]["text"]) == ("user", True)
     assert len(body_of(OLD, resumed("prefix", " "))["messages"]) == 1
+
+
+@pytest.mark.parametrize("mode", ["fresh", "reset", "block"])
+def test_other_ways_to_start_again_carry_nothing_of_what_was_delivered(mode: str) -> None:
+    assert body_of(OLD, resumed(mode)) == body_of(OLD)
+
+
+def test_no_thinking_is_asked_for_beside_the_beginning_of_an_answer() -> None:
+    asked = {"reasoning_effort": "low"}
+    assert "thinking" in body_of(SONNET, resumed("pause"), **asked)
+    assert "thinking" not in body_of(SONNET, resumed("prefix"), **asked)
+    assert "thinking" in body_of(SONNET, resumed("instruction"), **asked)
+    begun = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert "thinking" not in body_of(SONNET, messages=begun, **asked)
+
+
+def test_after_a_cut_text_goes_on_in_the_part_that_was_cut() -> None:
+    parts = (ReasoningPart(text="hm"), TextPart(text="So far"))
+    for mode, block in (("prefix", 1), ("instruction", 1), ("pause", 2), ("fresh", 0)):
+        decoder = CODEC.start(call_of(ChatRequest(messages="hi")), resumed(mode, "So far", parts=parts))
+        decoder.head(WireHead(200, ()))
+        (told,) = decoder.feed(message("x"), 1, 0.0).deltas
+        assert getattr(told, "block", None) == block
 
 
 def test_after_a_pause_every_part_goes_back_with_its_container() -> None:
