@@ -2,7 +2,7 @@
 
 Names are read as providers write them: `claude-sonnet-4-5-20250929`, `anthropic.claude-opus-4-6-v1:0`,
 `claude-opus-4@20250514`, `anthropic/claude-opus-4.6`, `claude-3-5-haiku-latest`. What is no such name is another
-maker's model behind this wire: nothing is kept from it.
+maker's model behind this wire, or a gateway's name for one: nothing is kept from it, its server tells.
 Sources: https://platform.claude.com/docs/en/about-claude/models/overview (limits), .../build-with-claude/effort,
 .../extended-thinking, .../adaptive-thinking, .../structured-outputs, and .../api/errors (prefill).
 """
@@ -61,13 +61,12 @@ _VERSION = re.compile(
 
 
 def facts_of(model: str) -> Facts:
-    """Total: an unknown name of Claude's is taken for the newest, any other for a model that takes all."""
-    name = model.lower()
-    if "claude" not in name:
+    """Total: a version that is not in the table has the facts of the one before it."""
+    found = _VERSION.search(model.lower())
+    if found is None:
         return _OTHER
-    found = _VERSION.search(name)
-    version = _version(found) if found else (99, 0)
-    if version == (4, 5) and found and found["family"] == "opus":
+    version = _version(found)
+    if version == (4, 5) and found["family"] == "opus":
         return _OPUS_4_5
     return next(facts for since, facts in reversed(_SINCE) if since <= version)
 

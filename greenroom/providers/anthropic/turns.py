@@ -27,7 +27,7 @@ from greenroom.messages.parts import (
     ToolCallPart,
     ToolResultPart,
 )
-from greenroom.messages.request import Message
+from greenroom.messages.request import Message, tool_calls
 from greenroom.providers.anthropic.words import WIRE, citations_in
 from greenroom.providers.wire.foreign import is_foreign, own_signature
 
@@ -56,11 +56,15 @@ def system_blocks(messages: Sequence[Message]) -> list[dict[str, Any]]:
 def wire_turns(messages: Iterable[Message]) -> list[Turn]:
     """The conversation without its system texts. Roles alternate; no turn is empty."""
     turns: list[Turn] = []
+    cut: set[str] = set()
     for message in messages:
         if message.role not in SYSTEM:
-            add_turn(
-                turns, "assistant" if message.role == "assistant" else "user", blocks_of(message.content)
-            )
+            cut.update(part.id for part in tool_calls(message) if not part.complete)
+            # A result without its call is refused.
+            parts = [
+                p for p in message.content if not (isinstance(p, ToolResultPart) and p.tool_call_id in cut)
+            ]
+            add_turn(turns, "assistant" if message.role == "assistant" else "user", blocks_of(parts))
     return turns
 
 

@@ -177,6 +177,21 @@ def test_an_id_of_another_wire_is_made_one_of_this_in_both_places() -> None:
     assert ident.replace("_", "").isalnum()
 
 
+def test_a_call_that_was_cut_is_left_out_with_its_result() -> None:
+    calls = [
+        {"type": "tool_call", "id": "a", "name": "f", "arguments": "{}"},
+        {"type": "tool_call", "id": "b", "name": "f", "arguments": '{"x', "complete": False},
+    ]
+    results = [{"type": "tool_result", "tool_call_id": ident, "content": "1"} for ident in "ab"]
+    messages = [
+        {"role": "user", "content": "x"}, {"role": "assistant", "content": calls},
+        {"role": "tool", "content": results},
+    ]  # fmt: skip
+    _, used, answered = turns_of(messages)
+    assert [block["id"] for block in used["content"]] == ["a"]
+    assert [block["tool_use_id"] for block in answered["content"]] == ["a"]
+
+
 def test_images_by_url_and_as_data() -> None:
     parts = [
         {"type": "image", "url": "https://llm.test/cat.png"},
