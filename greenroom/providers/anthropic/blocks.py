@@ -76,7 +76,7 @@ class Blocks:
         if kind == "text":
             self._text(block, given.get("text"))
             for citation in _list(given.get("citations")):
-                self._cite(block, citation, size)
+                self._cite(block, citation)
         elif kind == "thinking":
             self._think(block, given.get("thinking"))
             self._mark(block, "signature", given.get("signature"))
@@ -103,7 +103,7 @@ class Blocks:
         elif kind == "signature_delta":
             self._mark(self._of(index, "thinking"), "signature", delta.get("signature"))
         elif kind == "citations_delta":
-            self._cite(self._of(index, "text"), delta.get("citation"), size)
+            self._cite(self._of(index, "text"), delta.get("citation"))
         elif kind == "input_json_delta":
             self._argue(block, delta.get("partial_json"))
         else:
@@ -128,10 +128,9 @@ class Blocks:
         self._writer.call_arguments(index, number, block.call_id, piece)
 
     def last_half(self, index: Any, half: dict[str, str]) -> None:
-        """Half a character that no other half followed, by the key of its delta."""
+        """Half a character that no other half followed, by the key of its delta. Counts nothing: never raises."""
         name, piece = next(iter(half.items()))
-        block = self.running(index, {"partial_json": "tool_use"}.get(name, name))
-        if block is not None:
+        if name != "partial_json" and (block := self.running(index, name)) is not None:
             self.writes(block)(0, block.number or 0, piece)
 
     def stop(self, index: Any) -> None:
@@ -194,10 +193,10 @@ class Blocks:
             marks = freeze_wire({name: mark, "wire": WIRE})
             self._writer.reasoning(0, self._numbered(block), "", marks)
 
-    def _cite(self, block: Block, citation: Any, size: int) -> None:
+    def _cite(self, block: Block, citation: Any) -> None:
         if not isinstance(citation, dict):
             return
-        self._allowance.spend(2 * size)
+        self._allowance.spend(_BLOCK_BYTES + 2 * len(to_json(citation)))
         citation = thaw(freeze_wire(citation))
         self._text(block, "", freeze_wire({"citation": citation}))
         block.citations.append(citation)

@@ -201,6 +201,16 @@ def test_what_must_be_kept_is_bounded(name: str) -> None:
     assert (outcome.failure.kind, outcome.failure.clock) == ("bound", "max_output_bytes")
 
 
+def test_the_bound_holds_for_events_that_come_one_by_one() -> None:
+    piece = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
+    piece += b'{"type":"input_json_delta","partial_json":"0123456789"}}\n\n'
+    data = [started(), TOOL, *[piece] * 30_000]
+    outcome = run(b"".join(data), map(len, data), max_output_bytes=200_000, max_event_bytes=100_000)
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.clock) == ("bound", "max_output_bytes")
+    assert 200_000 < len(outcome.choice.tool_calls[0].arguments) < 300_000
+
+
 def test_arguments_of_a_megabyte_in_small_pieces_take_linear_time() -> None:
     def seconds(size: int) -> float:
         text = json.dumps({"a": "x" * size})
