@@ -21,7 +21,7 @@ from tests_system import LIMIT_S, text_of
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
 ONCE = StreamingOptions(max_reconnect_attempts=0)
 PAUSED = "anth-anthropic-syn-pause-turn"
-"""Answered by itself it would pause for ever: its own test goes on with it (test_anthropic_pauses.py)."""
+"""Played again for each continuation it would pause for ever: see test_anthropic_pauses.py."""
 
 
 def played(name: str) -> tuple[list[tuple[str, str]], list[bytes]]:
