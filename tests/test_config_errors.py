@@ -71,7 +71,7 @@ def refused(path: str | Path | None = None, environ: dict[str, str] | None = Non
             "unknown kind; did you mean 'openai-chat'?",
         ),
         (
-            '[providers.a]\nkind = "anthropic"',
+            '[providers.a]\nkind = "gemini"',
             2,
             "greenroom does not speak this wire yet; known: ",
         ),

@@ -93,6 +93,30 @@ def _simulated_cloudflare_ai() -> "SimulatedWire":
     return CloudflareWire()
 
 
+def _anthropic() -> Codec:
+    from greenroom.providers.anthropic import AnthropicCodec
+
+    return AnthropicCodec()
+
+
+def _simulated_anthropic() -> "SimulatedWire":
+    from greenroom.providers.anthropic.simulated import MessagesWire
+
+    return MessagesWire()
+
+
+def _anthropic_text() -> Codec:
+    from greenroom.providers.anthropic_text import AnthropicTextCodec
+
+    return AnthropicTextCodec()
+
+
+def _simulated_anthropic_text() -> "SimulatedWire":
+    from greenroom.providers.anthropic_text.simulated import TextWire
+
+    return TextWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
@@ -100,6 +124,8 @@ _codecs: dict[str, CodecFactory] = {
     "ollama-generate": _ollama_generate,
     "cohere-chat": _cohere_chat,
     "cloudflare-ai": _cloudflare_ai,
+    "anthropic": _anthropic,
+    "anthropic-text": _anthropic_text,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
@@ -108,6 +134,8 @@ _simulated: dict[str, SimulatedFactory] = {
     "ollama-generate": _simulated_ollama_generate,
     "cohere-chat": _simulated_cohere_chat,
     "cloudflare-ai": _simulated_cloudflare_ai,
+    "anthropic": _simulated_anthropic,
+    "anthropic-text": _simulated_anthropic_text,
 }
 
 

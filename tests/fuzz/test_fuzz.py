@@ -9,7 +9,7 @@ import pytest
 from .__main__ import TARGETS, main
 from .runner import Defect, fuzz
 
-LONG = {"sse", "chat", "completions", "http", "ollama", "cohere", "cloudflare"}
+LONG = {"sse", "chat", "completions", "anthropic", "http", "ollama", "cohere", "cloudflare"}
 SECONDS = float(os.environ.get("GREENROOM_FUZZ_S", "2"))
 
 

@@ -223,7 +223,7 @@ class Chunks:
             if index in self._choices:
                 self._choices[index].take(half)
         for choice in self._choices.values():
-            choice.end()
+            choice.end(failed=self.failure is not None)
         if self._usage and not self._usage_told:
             self._usage_told = True
             self._writer.usage(self._counted())
