@@ -32,6 +32,12 @@ def _openai_completions() -> Codec:
     return OpenAICompletionsCodec()
 
 
+def _openai_responses() -> Codec:
+    from greenroom.providers.openai_responses import OpenAIResponsesCodec
+
+    return OpenAIResponsesCodec()
+
+
 def _simulated_chat() -> "SimulatedWire":
     from greenroom.providers.simulator.wires import ChatWire
 
@@ -44,13 +50,21 @@ def _simulated_completions() -> "SimulatedWire":
     return CompletionsWire()
 
 
+def _simulated_responses() -> "SimulatedWire":
+    from greenroom.providers.openai_responses.simulated import ResponsesWire
+
+    return ResponsesWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
+    "openai-responses": _openai_responses,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
     "openai-completions": _simulated_completions,
+    "openai-responses": _simulated_responses,
 }
 
 
