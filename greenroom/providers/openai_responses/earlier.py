@@ -8,7 +8,6 @@ from typing import Any
 from greenroom.messages.parts import Part as MessagePart
 from greenroom.messages.parts import ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from greenroom.messages.retry_state import RetryState
-from greenroom.providers.openai_responses.calls import Call
 from greenroom.providers.openai_responses.items import Item
 from greenroom.providers.openai_responses.parts import Part, TextKind
 from greenroom.providers.openai_responses.said import Said

@@ -1,9 +1,10 @@
 """The events of one answer, in order: what each adds, what is known, and whether it failed."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.contracts import Call as Attempt
@@ -64,12 +65,12 @@ class Events:
         self.response_id = None if resume is None else resume.response_id
 
     def take_lone(self, data: bytes) -> bool:
-        found = self._short.lone_piece(data)
-        return found is not None and self.failure is None and self._take_piece(found)
+        found = self._short.framed(data)
+        return found is not None and self._take_piece(found)
 
     def take(self, event: SseEvent) -> bool:
-        found = self._short.piece(event.event, event.data)
-        if found is not None and self.failure is None and self._take_piece(found):
+        found = self._short.match(event.data)
+        if found is not None and self._take_piece(found):
             return True
         told = self._json.read(event.data)
         if type(told) is not dict:
@@ -96,7 +97,7 @@ class Events:
             self._said.fail(f"the response is still {status}: it is made in the background, and not streamed")
             self.failure = self._said.failure
         else:
-            self._end(answer, "completed" if not status else status)
+            self._end(answer, status or "completed")
         return True
 
     def take_other(self, event: str, data: str) -> None:
@@ -132,13 +133,19 @@ class Events:
         whole = self.is_over and self.failure is None
         return usage_of(self._usage, "provider" if whole else "partial")
 
-    def _take_piece(self, found: tuple[str, int]) -> bool:
-        """The hot path. False: the number is not the next one."""
-        piece, number = found
-        if number < 0:
-            self._numbers.take(None)
-        elif not self._numbers.follows(number):
+    def _take_piece(self, found: re.Match[bytes]) -> bool:
+        """The hot path. False: the number is not the next one, or the piece is no JSON string."""
+        short = self._short
+        raw, number = found.group(*short.groups)
+        try:
+            piece = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
+        except ValueError:
             return False
+        if not number:
+            self._numbers.take(None)
+        elif not self._numbers.follows(int(number)):
+            return False
+        short.lessons = 0
         if piece:
             self._write(piece)
         return True
@@ -158,6 +165,7 @@ class Events:
         if response or kind in ENDS:
             self._note(response)
         if not kind.endswith(".delta"):
+            # Invariant: what the short cut knows is a part that is not done.
             self._short.forget()
         if kind in ENDS:
             if isinstance(told.get("timings"), dict):

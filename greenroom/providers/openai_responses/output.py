@@ -108,7 +108,7 @@ class Output:
         _, text, place, _ = _TEXTS[name]
         index = told.get(f"{place}_index")
         part = item.parts.get((place, index if type(index) is int else 0))
-        return part.more if part is not None and part.kind == text and not part.done else None
+        return part.runner() if part is not None and part.kind == text and not part.done else None
 
     def _take_item(self, last: str, told: dict[str, Any]) -> None:
         given = told.get("item")

@@ -83,7 +83,8 @@ def request_body(call: Call, profile: Profile, resume: RetryState | None = None)
     body |= _tools(request, left_out) | _format(request, call.options, profile)
     if resume is not None and resume.delivered_text:
         _continue(body, resume)
-    return body | extra
+    body |= extra
+    return body
 
 
 def _rest_of(call: Call, profile: Profile, resume: RetryState) -> HttpRequest:

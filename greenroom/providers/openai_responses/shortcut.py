@@ -18,58 +18,35 @@ _VARY = {
 }
 """By key: what its value looks like, and another value, in JSON and in Python."""
 _LESSONS_MAX = 16
+Match = Callable[[bytes], re.Match[bytes] | None]
 
 
 class ShortCut:
     """One owner. Linear; knows one kind of event at a time."""
 
-    __slots__ = ("_event", "_framed", "_lessons", "_number", "_pattern", "_piece")
+    __slots__ = ("framed", "groups", "lessons", "match")
 
     def __init__(self) -> None:
-        self._pattern: Callable[[bytes], re.Match[bytes] | None] | None = None
-        self._framed: Callable[[bytes], re.Match[bytes] | None] | None = None
-        self._event = ""
-        self._piece = self._number = 0
-        self._lessons = 0
-
-    @property
-    def is_known(self) -> bool:
-        return self._pattern is not None
+        self.match: Match = _nothing
+        """Of an event's data."""
+        self.framed: Match = _nothing
+        """Of a whole read that is one framed event."""
+        self.groups = (0, 0)
+        """Of a match: the piece in JSON, and the number, empty where there is none."""
+        self.lessons = 0
+        """In a row that were in vain; whoever reads by a match sets it back."""
 
     @property
     def is_eager(self) -> bool:
         """A lesson may pay: the last ones were not all in vain, as where every event has its own item id."""
-        return self._pattern is None and self._lessons < _LESSONS_MAX
+        return self.match is _nothing and self.lessons < _LESSONS_MAX
 
     def forget(self) -> None:
-        self._pattern = self._framed = None
-
-    def piece(self, event: str, data: bytes) -> tuple[str, int] | None:
-        """The piece and the number (-1: none) of this event, or None: it must be parsed."""
-        if self._pattern is None or event != self._event:
-            return None
-        found = self._pattern(data)
-        return None if found is None else self._read(found)
-
-    def lone_piece(self, data: bytes) -> tuple[str, int] | None:
-        """The same, where these bytes are one framed event and nothing else."""
-        if self._framed is None:
-            return None
-        found = self._framed(data)
-        return None if found is None else self._read(found)
-
-    def _read(self, found: re.Match[bytes]) -> tuple[str, int] | None:
-        raw, number = found[self._piece], self._number
-        try:
-            piece: str = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
-        except ValueError:
-            return None
-        self._lessons = 0
-        return piece, int(found[number]) if number else -1
+        self.match = self.framed = _nothing
 
     def learn(self, event: str, data: bytes, told: dict[str, Any]) -> bool:
         """True if later events can be read by this one."""
-        self._lessons += 1
+        self.lessons += 1
         places = []
         for key, (form, other, meant) in _VARY.items():
             if key in told:
@@ -90,12 +67,17 @@ class ShortCut:
         if not _is_proved(probe, told, {place[2]: place[5] for place in places}):
             return False
         keys = [place[2] for place in places]
-        self._event, self._piece = event, keys.index("delta") + 1
-        self._number = keys.index("sequence_number") + 1 if "sequence_number" in keys else 0
-        self._pattern = re.compile(pattern).fullmatch
+        pattern += b"()"
+        number = keys.index("sequence_number") if "sequence_number" in keys else len(keys)
+        self.groups = (keys.index("delta") + 1, number + 1)
         line = b"" if event == "message" else b"event: %b\n" % event.encode()
-        self._framed = re.compile(re.escape(line + b"data: ") + pattern + b"\n\n").fullmatch
+        self.match = re.compile(pattern, re.DOTALL).fullmatch
+        self.framed = re.compile(re.escape(line + b"data: ") + pattern + b"\n\n", re.DOTALL).fullmatch
         return True
+
+
+def _nothing(_data: bytes) -> None:
+    """Before anything was learnt."""
 
 
 def _is_proved(probe: bytes, told: dict[str, Any], meant: dict[str, Any]) -> bool:
