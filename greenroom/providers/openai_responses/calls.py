@@ -10,6 +10,7 @@ from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire, thaw
 from greenroom.messages.parts import ToolCallPart
 from greenroom.providers.openai_responses.marks import CALL_ITEMS
 from greenroom.providers.openai_responses.said import Said
+from greenroom.providers.wire.allowance import TooMuchError
 
 _CALL_BYTES = 512
 
@@ -23,6 +24,8 @@ class Call:
         """Raises TooMuchError."""
         said.allowance.calls_left -= 1
         said.allowance.spend(_CALL_BYTES)
+        if said.allowance.calls_left < 0:
+            raise TooMuchError
         self._said, self.custom = said, custom
         self.number = said.calls
         said.calls += 1
@@ -38,7 +41,7 @@ class Call:
         self.number, self.call_id, self.name = part.index, part.id, part.name
         self.item_id = str(part.metadata.get("item_id") or "")
         self._buffer.write(part.arguments)
-        self.started = True
+        self.started, self.completed = True, part.complete
         return self
 
     def note(self, item: dict[str, Any]) -> None:

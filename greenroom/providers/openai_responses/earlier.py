@@ -8,7 +8,6 @@ from typing import Any
 from greenroom.messages.parts import Part as MessagePart
 from greenroom.messages.parts import ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from greenroom.messages.retry_state import RetryState
-from greenroom.providers.openai_responses.items import Item
 from greenroom.providers.openai_responses.parts import Part, TextKind
 from greenroom.providers.openai_responses.said import Said
 
@@ -40,21 +39,12 @@ class Earlier:
         self._open = None
         return None if known is None else Part(self._said, kind, block=block).seeded(known[1])
 
-    def call(self, item: Item, told: dict[str, Any]) -> None:
-        """Makes the item's call the one that was open, if one was. A call that was complete stays so."""
-        if item.call is None:
-            return
+    def call(self, told: dict[str, Any]) -> ToolCallPart | None:
+        """The call that this item, or this event of one, speaks of: by its ids, else the last one cut off."""
         calls = [part for part in self._parts if isinstance(part, ToolCallPart)]
         item_id, call_id = told.get("item_id") or told.get("id"), told.get("call_id")
         for part in calls:
             if (call_id and part.id == call_id) or (item_id and part.metadata.get("item_id") == item_id):
-                self._take(item, part)
-                return
+                return part
         unfinished = [part for part in calls if not part.complete]
-        if unfinished and not call_id:
-            self._take(item, unfinished[-1])
-
-    def _take(self, item: Item, part: ToolCallPart) -> None:
-        assert item.call is not None
-        item.call.seeded(part)
-        item.call.completed = part.complete
+        return unfinished[-1] if unfinished and not call_id else None

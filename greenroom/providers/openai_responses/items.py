@@ -3,6 +3,7 @@
 from typing import Any
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
+from greenroom.messages.parts import ToolCallPart
 from greenroom.providers.openai_responses.calls import Call, whole_of
 from greenroom.providers.openai_responses.marks import CALL_ITEMS, HOSTED_CALLS, WIRE
 from greenroom.providers.openai_responses.parts import Part, TextKind
@@ -24,8 +25,8 @@ class Item:
 
     __slots__ = ("_marks", "_said", "call", "done", "has_begun_before", "id", "kind", "parts")
 
-    def __init__(self, said: Said, item: dict[str, Any]) -> None:
-        """Raises TooMuchError."""
+    def __init__(self, said: Said, item: dict[str, Any], before: ToolCallPart | None = None) -> None:
+        """`before`: what an earlier attempt delivered of this call. Raises TooMuchError."""
         self._said = said
         said.allowance.spend(512)
         kind, given_id = item.get("type"), item.get("id")
@@ -40,6 +41,8 @@ class Item:
         self._marks = EMPTY_MAP
         if self.kind in CALL_ITEMS and not _is_hosted(item):
             self.call = Call(said, self.kind != "function_call")
+            if before is not None:
+                self.call.seeded(before)
         self.note(item)
 
     @property

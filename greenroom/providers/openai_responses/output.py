@@ -120,10 +120,7 @@ class Output:
         ):
             item = None
         if item is None:
-            item = self._begin(given, told)
-            if last == "done" and self._earlier is not None:
-                item.has_begun_before = True
-                self._earlier.call(item, given)
+            item = self._begin(given, told, has_begun=last == "done")
         self.worked = self.worked or item.is_hosted or item.kind == "reasoning"
         if last == "done":
             item.close(given, "response.output_item.done")
@@ -178,10 +175,7 @@ class Output:
         """The item that the event speaks of, begun where nothing announced it."""
         item = self._known(told)
         if item is None or item.kind not in (kind, ""):
-            item = self._begin({"type": kind, "id": told.get("item_id")}, told)
-            if self._earlier is not None:
-                item.has_begun_before = True
-                self._earlier.call(item, told)
+            item = self._begin({"type": kind, "id": told.get("item_id")}, told, has_begun=True)
         return item
 
     def _known(self, told: dict[str, Any]) -> Item | None:
@@ -194,8 +188,12 @@ class Output:
             return self._by_index.get(index)
         return self._items[-1] if self._items and not isinstance(item_id, str) else None
 
-    def _begin(self, given: dict[str, Any], told: dict[str, Any]) -> Item:
-        item = Item(self._said, given)
+    def _begin(self, given: dict[str, Any], told: dict[str, Any], has_begun: bool = False) -> Item:
+        """`has_begun`: this is not how an item begins; its beginning went to an earlier attempt, if one was."""
+        earlier = self._earlier if has_begun else None
+        before = None if earlier is None else earlier.call(given)
+        item = Item(self._said, given, before)
+        item.has_begun_before = earlier is not None
         self._items.append(item)
         if type(index := told.get("output_index")) is int:
             self._by_index[index] = item

@@ -105,7 +105,7 @@ class EventWriter:
         if item["type"].endswith("_call"):
             yield from self._interleaved([(index, item)])
             return
-        empty: Fields = {"summary": []} if item["type"] == "reasoning" else {"content": []}
+        bare: Fields = {"summary": []} if item["type"] == "reasoning" else {"content": []}
         status = {"status": "in_progress"} if "status" in item else {}
         yield from self._event(
             "response.output_item.added", {"output_index": index, "item": {**item, **bare, **status}}
