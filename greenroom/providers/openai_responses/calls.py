@@ -65,8 +65,11 @@ class Call:
         elif piece:
             self.more(piece)
 
-    def close(self, whole: Any, final: bool) -> None:
-        """The whole arguments. `final`: nothing more of the call can come; what names it is made up."""
+    def close(self, whole: Any, final: bool, cut: bool = False) -> None:
+        """The whole arguments. `final`: nothing more of the call can come; what names it is made up.
+
+        `cut`: a limit struck it. Arguments that are JSON all the same are whole; free text is not.
+        """
         if self.completed:
             return
         self._supply(whole)
@@ -76,9 +79,10 @@ class Call:
         if not self.started and self.name and self.call_id:
             self._start()
         text = self._buffer.getvalue()
-        if not self.custom and not text.strip():
+        if not (self.custom or cut or text.strip()):
             text = "{}"
-        if not self.started or self._said.failure or not (self.custom or _parses(text)):
+        is_whole = not cut if self.custom else _parses(text)
+        if not self.started or self._said.failure or not is_whole:
             return
         self.completed = True
         call = (self.number, self.call_id, self.name)

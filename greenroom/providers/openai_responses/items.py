@@ -126,8 +126,7 @@ class Item:
 
     def _close_call(self, call: Call, item: dict[str, Any]) -> None:
         call.note(item)
-        if item.get("status") != "incomplete":
-            call.close(whole_of(item), final=True)
+        call.close(whole_of(item), final=True, cut=item.get("status") == "incomplete")
 
     def _encrypt(self, item: dict[str, Any]) -> None:
         """What must be sent back of a reasoning stands behind its text; alone where it has none."""

@@ -181,13 +181,16 @@ def test_what_is_kept_is_bounded() -> None:
     pieces = [
         {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": "x" * 1000}
     ] * 200
-    assert kind_of(stream([created(), calls[0], *pieces]), max_output_bytes=1024) == "bound"
+    assert (
+        kind_of(stream([created(), calls[0], *pieces]), max_output_bytes=4096, max_event_bytes=4096)
+        == "bound"
+    )
     note = {
         "type": "response.output_text.annotation.added",
         "output_index": 0,
         "annotation": {"x": "y" * 1000},
     }
-    assert kind_of(stream([created(), *[note] * 200]), max_output_bytes=1024) == "bound"
+    assert kind_of(stream([created(), *[note] * 200]), max_output_bytes=4096, max_event_bytes=4096) == "bound"
 
 
 def test_arguments_of_a_megabyte_in_small_pieces_take_linear_time() -> None:
