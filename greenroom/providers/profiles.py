@@ -34,7 +34,7 @@ _BUILT_IN = (
         name="openai-responses", kind="openai-responses", base_url="https://api.openai.com/v1",
         key_env=("OPENAI_API_KEY",), base_url_env=("OPENAI_BASE_URL",),
         request_id_header="x-client-request-id",
-        max_tokens_field="max_output_tokens", developer_role=True,
+        max_tokens_field="max_output_tokens", developer_role=True, completions=False,
     ),
     Profile(
         # Its Responses API refuses `background`.

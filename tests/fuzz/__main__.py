@@ -11,6 +11,7 @@ from random import Random
 from .chat_cases import chat_case, completions_case, memory_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case
+from .responses_cases import responses_case, responses_memory_case
 from .runner import SLOW_S, Defect, fuzz
 from .sse_cases import sse_case
 
@@ -19,6 +20,8 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "chat": chat_case,
     "chat_memory": memory_case,
     "completions": completions_case,
+    "responses": responses_case,
+    "responses_memory": responses_memory_case,
     "http": http_case,
     "http_socket": http_socket_case,
 }

@@ -90,8 +90,7 @@ def test_a_background_answer_is_read_on_and_cancelled() -> None:
     with Simulator(cut) as simulator, client_of(simulator) as client:
         seen: list[Any] = []
         with pytest.raises(openai.APIError):
-            for event in client.responses.create(**ASKED, stream=True, background=True):
-                seen.append(event)
+            seen.extend(client.responses.create(**ASKED, stream=True, background=True))
         response_id, last = seen[0].response.id, seen[-1].sequence_number
         rest = list(client.responses.retrieve(response_id, stream=True, starting_after=last))
         said = [e.delta for e in [*seen, *rest] if e.type == "response.output_text.delta"]

@@ -132,8 +132,10 @@ EVENTS = st.fixed_dictionaries(
         "sequence_number": ANY, "output_index": ANY, "content_index": ANY, "summary_index": ANY, "item_id": ANY,
         "delta": ANY, "text": ANY, "refusal": ANY, "arguments": ANY, "input": ANY, "item": ITEMS, "part": ITEMS,
         "annotation": ANY, "error": ANY, "logprobs": ANY, "obfuscation": ANY,
-        "response": ANY | st.fixed_dictionaries({"id": ANY, "model": ANY, "status": ANY, "usage": ANY, "error": ANY,
-                                                 "output": ANY | st.lists(ITEMS, max_size=3)}),
+        "response": ANY | st.fixed_dictionaries(
+            {"id": ANY, "model": ANY, "status": ANY, "usage": ANY, "error": ANY,
+             "output": ANY | st.lists(ITEMS, max_size=3)}
+        ),
     },
 )  # fmt: skip
 

@@ -48,7 +48,8 @@ def problems(request: ChatRequest, profile: str | None = None, **options: Any) -
 
 def test_plain_request_has_only_what_was_given_and_keeps_nothing_on_the_server() -> None:
     assert body_of(ask()) == {
-        "model": "m", "input": [{"role": "user", "content": "hi"}], "stream": True, "store": False, "include": INCLUDE,
+        "model": "m", "input": [{"role": "user", "content": "hi"}], "stream": True, "store": False,
+        "include": INCLUDE,
     }  # fmt: skip
     assert "stream" not in body_of(ask(stream=False))
 

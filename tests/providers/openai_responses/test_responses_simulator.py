@@ -1,4 +1,4 @@
-"""The simulator's side of the wire: what the real API sends, with every fault; kept answers; the official client."""
+"""The simulator's side of the wire: what the real API sends, with every fault; kept answers."""
 
 import http.client
 import json
