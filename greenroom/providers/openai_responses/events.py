@@ -141,9 +141,12 @@ class Events:
             piece = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
         except ValueError:
             return False
+        numbers = self._numbers
         if not number:
-            self._numbers.take(None)
-        elif not self._numbers.follows(int(number)):
+            numbers.take(None)
+        elif numbers.is_sure and (following := int(number)) - 1 == numbers.last:
+            numbers.last = following
+        else:
             return False
         short.lessons = 0
         if piece:

@@ -12,7 +12,7 @@ _MAX = 10**15
 class Numbering:
     """One owner. `last` is the newest number, None where the server gave none."""
 
-    __slots__ = ("_counts", "_ignored", "_resumed", "_unnumbered", "last")
+    __slots__ = ("_counts", "_ignored", "_resumed", "_unnumbered", "is_sure", "last")
 
     def __init__(self, last: int | None = None) -> None:
         """`last`: the cursor of a stream that goes on from there."""
@@ -21,11 +21,14 @@ class Numbering:
         self._counts = self._resumed
         self._ignored = False
         self._unnumbered = 0
+        self.is_sure = self._counts
+        """The next number can only be `last + 1`, and is taken by setting `last`: the hot path."""
 
     def take(self, number: Any, opens: bool = False) -> Literal["new", "old", "lost"]:
         """What an event of this number is. `opens`: it is the first of its stream, whatever its number."""
         if type(number) is not int or not 0 <= number < _MAX or self._ignored:
             self._unnumbered += 1
+            self.is_sure = False
             return "new"
         last, most = self.last, self._unnumbered + 1
         if last is None:
@@ -42,17 +45,5 @@ class Numbering:
             return "lost"
         else:
             self._counts = True
-        self.last, self._unnumbered = number, 0
+        self.last, self._unnumbered, self.is_sure = number, 0, self._counts
         return "new"
-
-    def follows(self, number: int) -> bool:
-        """The hot path: takes the number if it is the next one and nothing is in doubt."""
-        if not self._counts or self._unnumbered or number - 1 != self.last:
-            return False
-        self.last = number
-        return True
-
-    @property
-    def is_idle(self) -> bool:
-        """No event bore a number yet, or they mean nothing."""
-        return self.last is None

@@ -142,13 +142,14 @@ def test_keepalives_count_and_say_nothing() -> None:
     assert run(stream(events)).choice.text == "a"
 
 
-def test_follows_is_the_hot_path_of_take() -> None:
+def test_numbers_are_sure_once_they_count() -> None:
     numbers = Numbering()
-    assert not numbers.follows(0)
-    assert [numbers.take(n, opens=True) for n in (5, 6)] == ["new", "new"]
-    assert (numbers.follows(7), numbers.follows(9), numbers.last) == (True, False, 7)
-    numbers.take(None)
-    assert not numbers.follows(8)
+    sure = [numbers.is_sure]
+    for number in (5, 6, None, 7, 8):
+        assert numbers.take(number, opens=True) == "new"
+        sure.append(numbers.is_sure)
+    assert sure == [False, False, True, False, True, True]
+    assert Numbering(3).is_sure
 
 
 def test_the_request_asks_for_what_follows_the_cursor() -> None:
