@@ -13,10 +13,12 @@ from greenroom.messages.frozen import freeze_wire
 from greenroom.messages.retry_state import RetryState
 from greenroom.messages.usage import Usage
 from greenroom.providers.openai_chat.usage import usage_of
+from greenroom.providers.openai_responses.calls import Call
 from greenroom.providers.openai_responses.earlier import Earlier
 from greenroom.providers.openai_responses.ending import ENDS, RUNNING, end_of, failure_of, status_of, usage_in
 from greenroom.providers.openai_responses.numbering import Numbering
 from greenroom.providers.openai_responses.output import Output
+from greenroom.providers.openai_responses.parts import HELD_MAX, Part
 from greenroom.providers.openai_responses.reading import EventReader
 from greenroom.providers.openai_responses.said import Said
 from greenroom.providers.openai_responses.shortcut import ShortCut
@@ -33,8 +35,8 @@ class Events:
     """One owner. Implements wire.decoder.Reader; see there."""
 
     __slots__ = (
-        "_ends", "_json", "_numbers", "_output", "_raw", "_said", "_short", "_usage", "_usage_told", "_write",
-        "_writer", "ends_in_order", "failure", "is_over", "model", "progress", "response_id",
+        "_ends", "_json", "_numbers", "_output", "_raw", "_running", "_said", "_say", "_short", "_usage",
+        "_usage_told", "_writer", "ends_in_order", "failure", "is_over", "model", "progress", "response_id",
     )  # fmt: skip
 
     is_paused = False
@@ -51,7 +53,9 @@ class Events:
         self._output = Output(self._said, None if resume is None else Earlier(self._said, resume))
         self._numbers = Numbering(None if resume is None else number_of(resume.cursor))
         self._json, self._short = EventReader(), ShortCut()
-        self._write: Callable[[str], None] = _nowhere
+        self._running: Part | Call | None = None
+        """What the pieces that the short cut knows belong to."""
+        self._say: Callable[[int, int, str], None] = writer.text
         self._usage: dict[str, Any] = {}
         self._usage_told = False
         self._ends: tuple[ChoiceEnd, ...] = ()
@@ -134,14 +138,15 @@ class Events:
         return usage_of(self._usage, "provider" if whole else "partial")
 
     def _take_piece(self, found: re.Match[bytes]) -> bool:
-        """The hot path. False: the number is not the next one, or the piece is no JSON string."""
-        short = self._short
-        raw, number = found.group(*short.groups)
+        """The hot path. False: the number is not the next one, or the event needs more care. Raises nothing."""
+        short, numbers, running = self._short, self._numbers, self._running
+        raw, number = short.parts(found)
         try:
             piece = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
         except ValueError:
             return False
-        numbers = self._numbers
+        if isinstance(running, Call) and self._said.allowance.left < len(piece):
+            return False
         if not number:
             numbers.take(None)
         elif numbers.is_sure and (following := int(number)) - 1 == numbers.last:
@@ -149,8 +154,16 @@ class Events:
         else:
             return False
         short.lessons = 0
-        if piece:
-            self._write(piece)
+        if not piece:
+            return True
+        if isinstance(running, Part):
+            held = running.held
+            held.append(piece)
+            if len(held) >= HELD_MAX:
+                running.sum()
+            self._say(0, running.block, piece)
+        elif running is not None:
+            running.more(piece)
         return True
 
     def _take(self, kind: str, told: dict[str, Any]) -> None:
@@ -217,13 +230,12 @@ class Events:
 
     def _learn(self, event: SseEvent, kind: str, told: dict[str, Any]) -> None:
         """Later events like this one need no parsing, if it was one more piece of a running part."""
-        write = self._output.running(kind, told)
-        if write is not None and self._short.learn(event.event, event.data, told):
-            self._write = write
-
-
-def _nowhere(_piece: str) -> None:
-    """Where pieces go before the short cut has learnt anything: there are none."""
+        running = self._output.running(kind, told)
+        if running is None or not self._short.learn(event.event, event.data, told):
+            return
+        self._running = running
+        if isinstance(running, Part):
+            self._say = self._writer.text if running.kind == "text" else self._writer.reasoning
 
 
 def number_of(cursor: str | None) -> int | None:

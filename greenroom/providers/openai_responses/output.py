@@ -1,8 +1,8 @@
 """The output of one answer: its items by place, and which of their events does what."""
 
-from collections.abc import Callable
 from typing import Any
 
+from greenroom.providers.openai_responses.calls import Call
 from greenroom.providers.openai_responses.earlier import Earlier
 from greenroom.providers.openai_responses.items import Item
 from greenroom.providers.openai_responses.parts import Part, TextKind
@@ -94,21 +94,21 @@ class Output:
             if finished and item.call is not None:
                 item.call.close(None, final=True)
 
-    def running(self, kind: str, told: dict[str, Any]) -> Callable[[str], None] | None:
-        """What takes further pieces like this event's."""
+    def running(self, kind: str, told: dict[str, Any]) -> Part | Call | None:
+        """What takes further pieces like this event's, and nothing beside them."""
         name = kind.removesuffix(".delta")
         item = self._known(told)
         if item is None:
             return None
         if name in _CALLS:
             call = item.call
-            return call.more if call is not None and call.started and not call.completed else None
-        if name not in _TEXTS:
+            return call if call is not None and call.started and not call.completed else None
+        if name not in _TEXTS or name == "response.refusal":
             return None
         _, text, place, _ = _TEXTS[name]
         index = told.get(f"{place}_index")
         part = item.parts.get((place, index if type(index) is int else 0))
-        return part.runner() if part is not None and part.kind == text and not part.done else None
+        return part if part is not None and part.kind == text and not part.done else None
 
     def _take_item(self, last: str, told: dict[str, Any]) -> None:
         given = told.get("item")

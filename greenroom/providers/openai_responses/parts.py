@@ -4,21 +4,20 @@ Its `.done` event verifies the deltas. What it tells behind them was not said ye
 that goes another way means that something was lost; any other difference is noted.
 """
 
-from collections.abc import Callable
 from typing import Any, Literal
 from zlib import crc32
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
 from greenroom.providers.openai_responses.said import Said
 
-_HELD_MAX = 64
+HELD_MAX = 64
 TextKind = Literal["text", "refusal", "reasoning"]
 
 
 class Part:
     """One owner. Keeps the size and checksum of what was said, not the text."""
 
-    __slots__ = ("_crc", "_held", "_marks", "_said", "_size", "annotations", "block", "done", "kind")
+    __slots__ = ("_crc", "_marks", "_said", "_size", "annotations", "block", "done", "held", "kind")
 
     def __init__(
         self, said: Said, kind: TextKind, marks: FrozenMap = EMPTY_MAP, block: int | None = None
@@ -27,7 +26,8 @@ class Part:
         self._said, self.kind, self._marks = said, kind, marks
         self.block = said.begin_part() if block is None else block
         self._size = self._crc = 0
-        self._held: list[str] = []
+        self.held: list[str] = []
+        """Said, but not added up yet; at most HELD_MAX."""
         self.annotations = 0
         """So many have been told."""
         self.done = False
@@ -39,9 +39,10 @@ class Part:
         return self
 
     def more(self, piece: str) -> None:
-        self._held.append(piece)
-        if len(self._held) >= _HELD_MAX:
-            self._sum()
+        """Says a piece."""
+        self.held.append(piece)
+        if len(self.held) >= HELD_MAX:
+            self.sum()
         marks, self._marks = self._marks, EMPTY_MAP
         if self.kind == "text":
             self._said.writer.text(0, self.block, piece, marks)
@@ -50,25 +51,10 @@ class Part:
         else:
             self._said.writer.refusal(0, piece, marks)
 
-    def runner(self) -> Callable[[str], None]:
-        """What takes further pieces, and nothing beside them. The hot path."""
-        if self.kind == "refusal":
-            return self.more
-        writer, held, block = self._said.writer, self._held, self.block
-        write = writer.text if self.kind == "text" else writer.reasoning
-
-        def more(piece: str) -> None:
-            held.append(piece)
-            if len(held) >= _HELD_MAX:
-                self._sum()
-            write(0, block, piece)
-
-        return more
-
-    def _sum(self) -> None:
-        """Pieces are added up many at a time: that costs a fifth."""
-        text = "".join(self._held)
-        self._held.clear()
+    def sum(self) -> None:
+        """Adds up what was held: many pieces at a time cost a fifth."""
+        text = "".join(self.held)
+        self.held.clear()
         self._size += len(text)
         self._crc = crc32(text.encode(), self._crc)
 
@@ -89,7 +75,7 @@ class Part:
         self.done = True
         if not isinstance(whole, str):
             return
-        self._sum()
+        self.sum()
         said = whole[: self._size]
         same = len(said) == self._size and crc32(said.encode()) == self._crc
         if same and len(whole) > self._size:

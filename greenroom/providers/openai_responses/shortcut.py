@@ -7,6 +7,7 @@ the event with other values in them.
 
 import re
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json
@@ -24,14 +25,14 @@ Match = Callable[[bytes], re.Match[bytes] | None]
 class ShortCut:
     """One owner. Linear; knows one kind of event at a time."""
 
-    __slots__ = ("framed", "groups", "lessons", "match")
+    __slots__ = ("framed", "lessons", "match", "parts")
 
     def __init__(self) -> None:
         self.match: Match = _nothing
         """Of an event's data."""
         self.framed: Match = _nothing
         """Of a whole read that is one framed event."""
-        self.groups = (0, 0)
+        self.parts: Callable[[re.Match[bytes]], tuple[bytes, bytes]] = itemgetter(0, 0)
         """Of a match: the piece in JSON, and the number, empty where there is none."""
         self.lessons = 0
         """In a row that were in vain; whoever reads by a match sets it back."""
@@ -69,7 +70,7 @@ class ShortCut:
         keys = [place[2] for place in places]
         pattern += b"()"
         number = keys.index("sequence_number") if "sequence_number" in keys else len(keys)
-        self.groups = (keys.index("delta") + 1, number + 1)
+        self.parts = itemgetter(keys.index("delta") + 1, number + 1)
         line = b"" if event == "message" else b"event: %b\n" % event.encode()
         self.match = re.compile(pattern, re.DOTALL).fullmatch
         self.framed = re.compile(re.escape(line + b"data: ") + pattern + b"\n\n", re.DOTALL).fullmatch
