@@ -138,14 +138,15 @@ class Events:
         return usage_of(self._usage, "provider" if whole else "partial")
 
     def _take_piece(self, found: re.Match[bytes]) -> bool:
-        """The hot path. False: the number is not the next one, or the event needs more care. Raises nothing."""
+        """The hot path. False: the number is not the next one, or the piece is no JSON string.
+
+        Raises TooMuchError.
+        """
         short, numbers, running = self._short, self._numbers, self._running
         raw, number = short.parts(found)
         try:
             piece = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
         except ValueError:
-            return False
-        if isinstance(running, Call) and self._said.allowance.left < len(piece):
             return False
         if not number:
             numbers.take(None)

@@ -193,6 +193,13 @@ def test_what_is_kept_is_bounded() -> None:
     assert kind_of(stream([created(), *[note] * 200]), max_output_bytes=4096, max_event_bytes=4096) == "bound"
 
 
+def test_arguments_that_come_one_event_a_read_are_bounded_too() -> None:
+    events = [created(), *function(["x" * 1000] * 200)[:-2]]
+    pieces = [stream([event], first=number) for number, event in enumerate(events)]
+    sizes = [len(piece) for piece in pieces]
+    assert kind_of(b"".join(pieces), sizes=sizes, max_output_bytes=4096, max_event_bytes=4096) == "bound"
+
+
 def test_arguments_of_a_megabyte_in_small_pieces_take_linear_time() -> None:
     def took(size: int) -> float:
         pieces = ['{"x": "', *["0123456789"] * (size // 10), '"}']
