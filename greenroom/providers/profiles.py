@@ -26,7 +26,7 @@ _BUILT_IN = (
     Profile(
         name="azure", hosts=("openai.azure.com", "services.ai.azure.com"), key_env=("AZURE_OPENAI_API_KEY",),
         base_url_env=("AZURE_OPENAI_ENDPOINT",), auth_header="api-key",
-        request_id_header="x-ms-client-request-id",
+        request_id_header="x-ms-client-request-id", own_model_names=True,
         max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
         responses_root="/openai/v1",
     ),
@@ -40,6 +40,8 @@ _BUILT_IN = (
         # Its Responses API refuses `background`.
         name="xai", base_url="https://api.x.ai/v1", hosts=("api.x.ai",), key_env=("XAI_API_KEY",),
         base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True, background=False,
+        # Requests are limited per second; a minute's may not be spent in a burst.
+        limit_windows_s={"requests": 1.0, "tokens": 60.0},
     ),
     Profile(
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
@@ -48,6 +50,7 @@ _BUILT_IN = (
         always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}), completions=False,
         responses_root="/openai/v1", responses_unsupported=frozenset({"logprobs", "top_logprobs"}),
         background=False, encrypted_reasoning=False,
+        limit_windows_s={"requests": 86400.0, "tokens": 60.0},
     ),
     Profile(
         # Usage comes unasked in the last chunk; stream_options is refused (422).
@@ -76,7 +79,7 @@ _BUILT_IN = (
         name="together", base_url="https://api.together.xyz/v1", hosts=("api.together.xyz",
         "api.together.ai"),
         key_env=("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"), base_url_env=("TOGETHER_BASE_URL",),
-        think_tags=True,
+        think_tags=True, limit_windows_s={"requests": 1.0, "tokens": 1.0},
     ),
     Profile(
         name="fireworks", base_url="https://api.fireworks.ai/inference/v1", hosts=("api.fireworks.ai",),

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 from greenroom.messages.contracts import Codec
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.wording import nearest
+from greenroom.providers.model_sources import model_source_for, register_model_source
 from greenroom.providers.profiles import profile_for, profile_names, register_profile
 
 if TYPE_CHECKING:
     from greenroom.providers.simulator.wires import SimulatedWire
 
 __all__ = [
-    "codec_for", "codec_kinds", "profile_for", "profile_names", "register_codec", "register_profile",
-    "simulated_wires",
+    "codec_for", "codec_kinds", "model_source_for", "profile_for", "profile_names", "register_codec",
+    "register_model_source", "register_profile", "simulated_wires",
 ]  # fmt: skip
 
 CodecFactory = Callable[[], Codec]

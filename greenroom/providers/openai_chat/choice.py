@@ -126,7 +126,7 @@ class Choice:
                 self._think = None
         self._write(reasoning, text)
 
-    def end(self) -> None:
+    def end(self, *, failed: bool = False) -> None:
         """No more comes: what was held back goes out, and whole tool calls are completed."""
         if self._think is not None:
             self._write(*self._think.finish())
@@ -135,7 +135,7 @@ class Choice:
             self._enter("text")
             self._writer.text(self.index, self.block, "", self._beside())
         self._enter("")
-        self._tools.finish()
+        self._tools.finish(cut=failed and self.finish is None)
 
     def reason(self) -> FinishReason:
         """In our word. A stop that asks for tools is `tool_calls`, whatever the server calls it."""
