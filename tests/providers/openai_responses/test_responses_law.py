@@ -1,0 +1,29 @@
+"""The law of every wire, for this one: what the simulator says, the codec reads, streamed or whole, cut anywhere."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.messages.completion import FinishReason
+from greenroom.providers.simulator import Script
+from greenroom.providers.simulator.pieces import joined
+
+from script_law import CUTS, FORMS, Cut, Form, Law, Says, usual_finish
+
+
+def finish(script: Script) -> FinishReason:
+    """A refusal is the reason where nothing else is."""
+    usual = usual_finish(script)
+    return "refusal" if usual == "stop" and joined(script.refusal) else usual
+
+
+LAW = Law("openai-responses", Says(finish=finish))
+
+
+@given(LAW.scripts, FORMS, CUTS)
+def test_what_is_said_is_what_is_read(script: Script, form: Form, cut: Cut) -> None:
+    LAW.check(script, form, cut)
+
+
+@given(LAW.scripts, FORMS, st.floats(0, 1))
+def test_what_is_cut_off_is_a_beginning(script: Script, form: Form, share: float) -> None:
+    LAW.check_cut_off(script, form, share)
