@@ -18,7 +18,18 @@ _CALL_BYTES = 512
 class Call:
     """One owner. Linear: the arguments are joined once, at the end."""
 
-    __slots__ = ("_buffer", "_said", "call_id", "completed", "custom", "item_id", "name", "number", "started")
+    __slots__ = (
+        "_buffer",
+        "_said",
+        "_tried",
+        "call_id",
+        "completed",
+        "custom",
+        "item_id",
+        "name",
+        "number",
+        "started",
+    )
 
     def __init__(self, said: Said, custom: bool) -> None:
         """Raises TooMuchError."""
@@ -32,7 +43,7 @@ class Call:
         said.begun += 1
         self.call_id = self.name = self.item_id = ""
         self._buffer = StringIO()
-        self.started = self.completed = False
+        self.started = self.completed = self._tried = False
 
     def seeded(self, part: ToolCallPart) -> "Call":
         """The call that an earlier attempt began: its number and its arguments so far."""
@@ -70,8 +81,9 @@ class Call:
 
         `cut`: a limit struck it. Arguments that are JSON all the same are whole; free text is not.
         """
-        if self.completed:
+        if self.completed or (self._tried and not final):
             return
+        self._tried = True
         self._supply(whole)
         if final:
             self.call_id = self.call_id or self.item_id or self._made_id()

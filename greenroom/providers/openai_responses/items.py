@@ -1,5 +1,6 @@
 """One output item of an answer, by its kind: what its events add, and what its whole form supplies."""
 
+from collections import deque
 from typing import Any
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
@@ -111,18 +112,21 @@ class Item:
 
     def _close_parts(self, place: str, told: list[Any], event: str) -> None:
         """Matched in their order: Bedrock's texts start at index 1, and stand at 0 in the whole item."""
-        running = [(index, part.kind) for (where, index), part in self.parts.items() if where == place]
-        for number, part in enumerate(told):
-            if not isinstance(part, dict):
+        running: dict[str, deque[Any]] = {}
+        spare = 0
+        for (where, index), part in self.parts.items():
+            if where == place:
+                running.setdefault(part.kind, deque()).append(index)
+                spare = max(spare, index + 1)
+        for whole in told:
+            if not isinstance(whole, dict) or self._said.failure is not None:
                 continue
-            kind = _TEXTS.get(str(part.get("type")), ("text", ""))[0]
-            known = next((pair for pair in running if pair[1] == kind), None)
-            if known is not None:
-                running.remove(known)
-            index = number if known is None else known[0]
-            while known is None and (place, index) in self.parts:
-                index += 1
-            self.close_part(place, index, part, event)
+            known = running.get(_TEXTS.get(str(whole.get("type")), ("text", ""))[0])
+            if known:
+                self.close_part(place, known.popleft(), whole, event)
+            else:
+                self.close_part(place, spare, whole, event)
+                spare += 1
 
     def _close_call(self, call: Call, item: dict[str, Any]) -> None:
         call.note(item)

@@ -1,5 +1,6 @@
 """The output of one answer: its items by place, and which of their events does what."""
 
+from collections import deque
 from typing import Any
 
 from greenroom.providers.openai_responses.calls import Call
@@ -80,14 +81,14 @@ class Output:
 
         Items are matched by their order within a kind: some servers change ids and places (Copilot).
         """
-        known: dict[str, list[Item]] = {}
+        known: dict[str, deque[Item]] = {}
         for item in self._items:
-            known.setdefault(item.kind, []).append(item)
+            known.setdefault(item.kind, deque()).append(item)
         for told in output:
             if isinstance(told, dict) and isinstance(told.get("type"), str):
                 same = known.get(told["type"])
                 if same:
-                    same.pop(0).close(told, "the last event")
+                    same.popleft().close(told, "the last event")
                 elif self._earlier is None:
                     self._begin(told, {}).close(told, "the last event")
         for item in self._items:

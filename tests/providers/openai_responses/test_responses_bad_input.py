@@ -213,6 +213,22 @@ def test_arguments_of_a_megabyte_in_small_pieces_take_linear_time() -> None:
     assert large < 30 * small + 0.5
 
 
+def test_hostile_repetitions_take_linear_time() -> None:
+    def took(count: int) -> float:
+        texts = [text("x", content=n) for n in range(4000)]
+        parts: list[dict[str, Any]] = [{"type": "refusal", "refusal": "y"}] * count
+        items = [{"type": "message", "content": parts}] + [{"type": "x"}] * count
+        done = {"type": "response.function_call_arguments.done", "output_index": 9, "arguments": "{"}
+        piece = {"type": "response.function_call_arguments.delta", "output_index": 9, "delta": '"' * count}
+        data = stream([created(), *texts, piece, *[done] * count, ended(output=items)], numbered=False)
+        before = time.process_time()
+        run(data)
+        return time.process_time() - before
+
+    took(100)
+    assert took(16_000) < 12 * took(2_000) + 0.5
+
+
 def test_hosted_tools_and_hidden_reasoning_are_progress() -> None:
     decoder = CODEC.start(call())
     decoder.head(WireHead(200, ()))

@@ -1,4 +1,4 @@
-"""The law of every wire, for this one: what the simulator says, the codec reads, streamed or whole, cut anywhere."""
+"""The law of every wire, for this one: what the simulator says, the codec reads, however it is cut."""
 
 from hypothesis import given
 from hypothesis import strategies as st
