@@ -126,7 +126,7 @@ def test_what_the_codec_asks_for_is_taken(simulator: Simulator) -> None:
         ({"garbage": Garbage(place="stream", after_deltas=2)}, "protocol"),
         ({"garbage": Garbage(place="json", after_deltas=2)}, "protocol"),
         ({"flood": Flood(kind="event", size=70_000, after_deltas=2)}, "bound"),
-        ({"flood": Flood(kind="deep_json", size=5_000, after_deltas=2)}, "protocol"),
+        ({"flood": Flood(kind="deep_json", size=30_000, after_deltas=2)}, "protocol"),
         ({"flood": Flood(kind="line", size=70_000, after_deltas=2)}, "bound"),
         ({"send_finish": False}, "protocol"),
         ({"send_done": False}, "protocol"),
