@@ -54,10 +54,12 @@ _IDS = st.from_regex(r"[a-zA-Z][a-zA-Z0-9_-]{3,20}", fullmatch=True)
 
 
 def usual_finish(script: Script) -> FinishReason:
-    """Our word for the end of this script on a wire that says of tool calls that it stopped for them."""
+    """Our word for the end of this script: tools asked for and refusals are no mere stops, on any wire."""
     if script.finish_reason == "length":
         return "length"
-    return "tool_calls" if script.tool_calls else "stop"
+    if script.tool_calls:
+        return "tool_calls"
+    return "refusal" if joined(script.refusal) else "stop"
 
 
 @dataclass(frozen=True)

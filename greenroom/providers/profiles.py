@@ -44,6 +44,17 @@ _BUILT_IN = (
         limit_windows_s={"requests": 1.0, "tokens": 60.0},
     ),
     Profile(
+        # Its own wire, not OpenAI's chat: what a model takes stands in anthropic/models.py.
+        name="anthropic", kind="anthropic", base_url="https://api.anthropic.com/v1",
+        hosts=("api.anthropic.com",), key_env=("ANTHROPIC_API_KEY",), base_url_env=("ANTHROPIC_BASE_URL",),
+        auth_header="x-api-key", completions=False,
+    ),
+    Profile(
+        # The older wire of the same server, for models that are gone there and live on behind gateways.
+        name="anthropic-text", kind="anthropic-text", base_url="https://api.anthropic.com/v1",
+        key_env=("ANTHROPIC_API_KEY",), auth_header="x-api-key", completions=False,
+    ),
+    Profile(
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
@@ -160,18 +171,24 @@ def fitting_profile(
     provider: str, profile: str | None, base_url: str | None, kind: str | None = None
 ) -> Profile:
     """The profile of a configured provider: the one that is named; else that of the provider's own name, where
-    its URL is the profile's own or its servers may stand anywhere; else the one that knows the URL; else the
-    one of that wire; else the plain one. Raises InvalidInput for a profile that nobody registered.
+    its URL is the profile's own, its servers may stand anywhere, or it has a wire of its own; else the one
+    that knows the URL; else the one of that wire; else the plain one. Raises InvalidInput for a profile that
+    nobody registered.
     """
     if profile is not None:
         return profile_for(profile)
     by_name = _profiles.get(provider)
-    if by_name is not None and (base_url is None or by_name.local):
+    if by_name is not None and (base_url is None or by_name.local or _has_own_wire(by_name, kind)):
         return by_name
     found = _by_url(base_url or "")
     if found is None and kind is not None:
         found = next((known for known in _profiles.values() if known.kind == kind), None)
     return found or GENERIC
+
+
+def _has_own_wire(profile: Profile, kind: str | None) -> bool:
+    """What the profile tells is its wire more than its server: a gateway under that name speaks it too."""
+    return profile.kind != GENERIC.kind and kind in (None, profile.kind)
 
 
 def _by_url(base_url: str) -> Profile | None:

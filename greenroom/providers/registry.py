@@ -57,15 +57,43 @@ def _simulated_responses() -> "SimulatedWire":
     return ResponsesWire()
 
 
+def _anthropic() -> Codec:
+    from greenroom.providers.anthropic import AnthropicCodec
+
+    return AnthropicCodec()
+
+
+def _simulated_anthropic() -> "SimulatedWire":
+    from greenroom.providers.anthropic.simulated import MessagesWire
+
+    return MessagesWire()
+
+
+def _anthropic_text() -> Codec:
+    from greenroom.providers.anthropic_text import AnthropicTextCodec
+
+    return AnthropicTextCodec()
+
+
+def _simulated_anthropic_text() -> "SimulatedWire":
+    from greenroom.providers.anthropic_text.simulated import TextWire
+
+    return TextWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
     "openai-responses": _openai_responses,
+    "anthropic": _anthropic,
+    "anthropic-text": _anthropic_text,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
     "openai-completions": _simulated_completions,
     "openai-responses": _simulated_responses,
+    "anthropic": _simulated_anthropic,
+    "anthropic-text": _simulated_anthropic_text,
 }
 
 

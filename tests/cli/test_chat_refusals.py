@@ -59,9 +59,9 @@ def test_an_unknown_provider_lists_the_configured_and_the_variable_that_would_do
 
 
 def test_a_wire_that_is_still_to_come_is_named(greenroom: Runner) -> None:
-    line = told(greenroom("chat", "--model", "anthropic/claude", "x", ANTHROPIC_API_KEY=SECRET), 2)
+    line = told(greenroom("chat", "--model", "gemini/flash", "x", GEMINI_API_KEY=SECRET), 2)
     assert line == (
-        "--model = 'anthropic/claude': no provider 'anthropic' is configured; greenroom does not speak its "
+        "--model = 'gemini/flash': no provider 'gemini' is configured; greenroom does not speak its "
         "wire yet; configured: none"
     )
 
@@ -230,6 +230,6 @@ def test_a_traceback_comes_only_where_it_was_asked_for(chat: Runner, simulator: 
 
 
 def test_a_provider_whose_wire_is_to_come_is_not_asked_to_be_configured(greenroom: Runner) -> None:
-    line = told(greenroom("chat", "--model", "anthropic/claude", "x"), 2)
+    line = told(greenroom("chat", "--model", "gemini/flash", "x"), 2)
     assert "greenroom does not speak its wire yet" in line
     assert "greenroom.toml" not in line

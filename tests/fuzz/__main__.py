@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
+from .anthropic_cases import anthropic_case, anthropic_memory_case
 from .chat_cases import chat_case, completions_case, memory_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case, requests_socket_case
@@ -24,6 +25,8 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "completions": completions_case,
     "responses": responses_case,
     "responses_memory": responses_memory_case,
+    "anthropic": anthropic_case,
+    "anthropic_memory": anthropic_memory_case,
     "http": http_case,
     "http_socket": http_socket_case,
     "requests_socket": requests_socket_case,

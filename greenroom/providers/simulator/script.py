@@ -63,6 +63,9 @@ class Script(Input):
     reasoning: Given[str | Sequence[str], Pieces] = held("")
     refusal: Given[str | Sequence[str], Pieces] = held("")
     tool_calls: Given[Sequence[ScriptToolCall | Mapping[str, Any]], tuple[ScriptToolCall, ...]] = held(())
+    items: Given[Sequence[Mapping[str, Any]], tuple[FrozenMap, ...]] = held(())
+    """Items that only their own wire has (hosted tools, redacted thinking), as it writes them whole; they come
+    first. Wires without such items, as OpenAI's chat, leave them out."""
     interleave_tool_calls: bool = False
     """True: fragments of parallel calls take turns. False: one call after the other."""
     finish_reason: str | None = None
