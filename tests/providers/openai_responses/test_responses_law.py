@@ -3,20 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.messages.completion import FinishReason
 from greenroom.providers.simulator import Script
-from greenroom.providers.simulator.pieces import joined
 
-from script_law import CUTS, FORMS, Cut, Form, Law, Says, usual_finish
+from script_law import CUTS, FORMS, Cut, Form, Law
 
-
-def finish(script: Script) -> FinishReason:
-    """A refusal is the reason where nothing else is."""
-    usual = usual_finish(script)
-    return "refusal" if usual == "stop" and joined(script.refusal) else usual
-
-
-LAW = Law("openai-responses", Says(finish=finish))
+LAW = Law("openai-responses")
 
 
 @given(LAW.scripts, FORMS, CUTS)
