@@ -99,6 +99,7 @@ def test_dialects_are_those_of_the_profiles() -> None:
     assert with_tags
     assert quoted(with_tags[1]) == [name for name, profile in told.items() if profile.think_tags]
     ids = {name: profile.request_id_header for name, profile in told.items()}
+    assert ids.pop("openai-responses") == ids["openai"]
     assert (ids.pop("openai"), ids.pop("azure")) == ("x-client-request-id", "x-ms-client-request-id")
     assert set(ids.values()) == {"x-request-id"}
     assert profile_for("azure").auth_header == "api-key"

@@ -55,6 +55,16 @@ class Profile(Input):
     prefix_echo: bool = False
     """The answer to a prefix begins with that prefix."""
 
+    # the Responses wire
+    responses_root: str = "/v1"
+    """What stands before `/responses` where the base URL is a host alone."""
+    responses_unsupported: frozenset[str] = frozenset()
+    """Fields of ChatRequest that the server refuses or ignores on that wire."""
+    background: bool = True
+    """False: it cannot keep an answer that is being made, so a cut stream cannot go on behind its cursor."""
+    encrypted_reasoning: bool = True
+    """False: not asked for."""
+
     # what an answer looks like
     think_tags: bool = False
     """Reasoning may stand in the text between <think> tags."""

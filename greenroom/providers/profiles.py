@@ -28,10 +28,18 @@ _BUILT_IN = (
         base_url_env=("AZURE_OPENAI_ENDPOINT",), auth_header="api-key",
         request_id_header="x-ms-client-request-id", own_model_names=True,
         max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
+        responses_root="/openai/v1",
     ),
     Profile(
+        name="openai-responses", kind="openai-responses", base_url="https://api.openai.com/v1",
+        key_env=("OPENAI_API_KEY",), base_url_env=("OPENAI_BASE_URL",),
+        request_id_header="x-client-request-id",
+        max_tokens_field="max_output_tokens", developer_role=True, completions=False,
+    ),
+    Profile(
+        # Its Responses API refuses `background`.
         name="xai", base_url="https://api.x.ai/v1", hosts=("api.x.ai",), key_env=("XAI_API_KEY",),
-        base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True,
+        base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True, background=False,
         # Requests are limited per second; a minute's may not be spent in a burst.
         limit_windows_s={"requests": 1.0, "tokens": 60.0},
     ),
@@ -51,6 +59,8 @@ _BUILT_IN = (
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
         always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}), completions=False,
+        responses_root="/openai/v1", responses_unsupported=frozenset({"logprobs", "top_logprobs"}),
+        background=False, encrypted_reasoning=False,
         limit_windows_s={"requests": 86400.0, "tokens": 60.0},
     ),
     Profile(
@@ -74,7 +84,7 @@ _BUILT_IN = (
     Profile(
         name="openrouter", base_url="https://openrouter.ai/api/v1", hosts=("openrouter.ai",),
         key_env=("OPENROUTER_API_KEY",), base_url_env=("OPENROUTER_BASE_URL",),
-        reasoning_field="reasoning_details",
+        reasoning_field="reasoning_details", responses_root="/api/v1", background=False,
     ),
     Profile(
         name="together", base_url="https://api.together.xyz/v1", hosts=("api.together.xyz",
@@ -102,12 +112,13 @@ _BUILT_IN = (
         name="lmstudio", base_url="http://127.0.0.1:1234/v1", hosts=(":1234",),
         key_env=("LMSTUDIO_API_KEY", "LM_API_TOKEN"),
         base_url_env=("LMSTUDIO_BASE_URL",), local=True, json_object=False, think_tags=True,
-        always_finishes=True,
+        always_finishes=True, background=False, encrypted_reasoning=False,
     ),
     Profile(
         name="ollama", base_url="http://127.0.0.1:11434/v1", hosts=(":11434",), key_env=("OLLAMA_API_KEY",),
         base_url_env=("OLLAMA_BASE_URL", "OLLAMA_HOST"), local=True, think_tags=True,
-        unsupported=frozenset({"n", "tool_choice"}),
+        unsupported=frozenset({"n", "tool_choice"}), responses_unsupported=frozenset({"tool_choice"}),
+        background=False, encrypted_reasoning=False,
     ),
     Profile(
         # Ollama's own wire; the profile above is its OpenAI-compatible one.
@@ -139,7 +150,7 @@ _BUILT_IN = (
     Profile(
         name="llamacpp", base_url="http://127.0.0.1:8080/v1", hosts=(":8080",), key_env=("LLAMA_API_KEY",),
         base_url_env=("LLAMACPP_BASE_URL",), local=True, think_tags=True, prefix="trailing",
-        always_finishes=True,
+        always_finishes=True, background=False, encrypted_reasoning=False,
     ),
 )  # fmt: skip
 

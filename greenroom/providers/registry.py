@@ -57,6 +57,12 @@ def _cloudflare_ai() -> Codec:
     return CloudflareAICodec()
 
 
+def _openai_responses() -> Codec:
+    from greenroom.providers.openai_responses import OpenAIResponsesCodec
+
+    return OpenAIResponsesCodec()
+
+
 def _simulated_chat() -> "SimulatedWire":
     from greenroom.providers.simulator.wires import ChatWire
 
@@ -93,6 +99,12 @@ def _simulated_cloudflare_ai() -> "SimulatedWire":
     return CloudflareWire()
 
 
+def _simulated_responses() -> "SimulatedWire":
+    from greenroom.providers.openai_responses.simulated import ResponsesWire
+
+    return ResponsesWire()
+
+
 def _anthropic() -> Codec:
     from greenroom.providers.anthropic import AnthropicCodec
 
@@ -124,6 +136,7 @@ _codecs: dict[str, CodecFactory] = {
     "ollama-generate": _ollama_generate,
     "cohere-chat": _cohere_chat,
     "cloudflare-ai": _cloudflare_ai,
+    "openai-responses": _openai_responses,
     "anthropic": _anthropic,
     "anthropic-text": _anthropic_text,
 }
@@ -134,6 +147,7 @@ _simulated: dict[str, SimulatedFactory] = {
     "ollama-generate": _simulated_ollama_generate,
     "cohere-chat": _simulated_cohere_chat,
     "cloudflare-ai": _simulated_cloudflare_ai,
+    "openai-responses": _simulated_responses,
     "anthropic": _simulated_anthropic,
     "anthropic-text": _simulated_anthropic_text,
 }

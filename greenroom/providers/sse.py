@@ -56,7 +56,8 @@ class SseDecoder:
     """
 
     __slots__ = (
-        "_after_cr", "_buffer", "_error_field", "_failed", "_last_id", "_limit", "_started", "comments", "stray"
+        "_after_cr", "_buffer", "_error_field", "_failed", "_last_id", "_limit", "_name", "_named", "_started",
+        "comments", "stray",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int, error_field: bool = False) -> None:
@@ -67,6 +68,8 @@ class SseDecoder:
         self._after_cr = False
         self._failed = False
         self._last_id = ""
+        # How the newest named event began, up to its data, and its name: streams repeat one name.
+        self._named, self._name = b"event:", ""
         self.comments = 0
         """Comment lines seen: signs of life without meaning."""
         self.stray = b""
@@ -144,6 +147,7 @@ class SseDecoder:
         """The hot path: a block of one `data:` line, or `event:` and `data:`, costs one tuple."""
         events: list[SseEvent] = []
         limit, last_id, new = self._limit, self._last_id, tuple.__new__
+        named, size, name = self._named, len(self._named), self._name
         for block in blocks:
             if len(block) > limit:
                 self._fail(events)
@@ -151,8 +155,11 @@ class SseDecoder:
                 # What SseEvent(...) does, without its argument parsing.
                 events.append(new(SseEvent, ("message", block[6:], last_id, None)))
                 continue
+            if name and block.startswith(named) and block.find(b"\n", size) < 0:
+                events.append(new(SseEvent, (name, block[size:], last_id, None)))
+                continue
             event = self._short(block) or self._any(block.lstrip(b"\n"))
-            last_id = self._last_id
+            last_id, named, size, name = self._last_id, self._named, len(self._named), self._name
             if event is not None:
                 events.append(event)
         return events
@@ -163,8 +170,10 @@ class SseDecoder:
             return SseEvent("message", head[6 if head[5:6] == b" " else 5 :], self._last_id)
         if head[:6] != b"event:" or rest[:5] != b"data:" or b"\n" in rest:
             return None
-        name = head[7 if head[6:7] == b" " else 6 :].decode("utf-8", "replace")
-        return SseEvent(name or "message", rest[6 if rest[5:6] == b" " else 5 :], self._last_id)
+        name = head[7 if head[6:7] == b" " else 6 :].decode("utf-8", "replace") or "message"
+        if rest[5:6] == b" ":
+            self._named, self._name = head + b"\ndata: ", name
+        return SseEvent(name, rest[6 if rest[5:6] == b" " else 5 :], self._last_id)
 
     def _any(self, block: bytes) -> SseEvent | None:
         if block[:1] == b":" and b"\n" not in block:

@@ -14,6 +14,7 @@ from .anthropic_cases import anthropic_case, anthropic_memory_case
 from .chat_cases import chat_case, completions_case, memory_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case, requests_socket_case
+from .responses_cases import responses_case, responses_memory_case
 from .runner import SLOW_S, Defect, fuzz
 from .small_wire_cases import cloudflare_case, cohere_case, ndjson_case, ollama_case, small_memory_case
 from .sse_cases import sse_case
@@ -28,6 +29,8 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "cloudflare": cloudflare_case,
     "ndjson": ndjson_case,
     "small_memory": small_memory_case,
+    "responses": responses_case,
+    "responses_memory": responses_memory_case,
     "anthropic": anthropic_case,
     "anthropic_memory": anthropic_memory_case,
     "http": http_case,

@@ -1,0 +1,249 @@
+"""The events of one answer, in order: what each adds, what is known, and whether it failed."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from greenroom.messages.answer import Answer, ChoiceEnd
+from greenroom.messages.contracts import Call as Attempt
+from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.frozen import freeze_wire
+from greenroom.messages.retry_state import RetryState
+from greenroom.messages.usage import Usage
+from greenroom.providers.openai_chat.usage import usage_of
+from greenroom.providers.openai_responses.calls import Call
+from greenroom.providers.openai_responses.earlier import Earlier
+from greenroom.providers.openai_responses.ending import ENDS, RUNNING, end_of, failure_of, status_of, usage_in
+from greenroom.providers.openai_responses.numbering import Numbering
+from greenroom.providers.openai_responses.output import Output
+from greenroom.providers.openai_responses.parts import HELD_MAX, Part
+from greenroom.providers.openai_responses.reading import EventReader
+from greenroom.providers.openai_responses.said import Said
+from greenroom.providers.openai_responses.shortcut import ShortCut
+from greenroom.providers.sse import SseEvent
+from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.evidence import in_stream, protocol
+from greenroom.providers.wire.writer import Writer
+
+_FACTS = ("service_tier", "incomplete_details", "citations", "system_fingerprint")
+_OPENING = ("response.created", "response.queued", "response.in_progress")
+
+
+class Events:
+    """One owner. Implements wire.decoder.Reader; see there."""
+
+    __slots__ = (
+        "_ends", "_json", "_numbers", "_output", "_raw", "_running", "_said", "_say", "_short", "_usage",
+        "_usage_told", "_writer", "ends_in_order", "failure", "is_over", "model", "progress", "response_id",
+    )  # fmt: skip
+
+    is_paused = False
+    """This wire asks for no continuation."""
+    is_finished = False
+    """Nothing but its last event says that an answer is whole."""
+
+    def __init__(
+        self, call: Attempt, writer: Writer, allowance: Allowance, resume: RetryState | None = None
+    ) -> None:
+        """`resume`: the stream goes on behind this cursor, and repeats nothing of its beginning."""
+        self._writer, self._raw = writer, call.options.raw_deltas
+        self._said = Said(writer, allowance, f"{call.stream_id}/{call.epoch}")
+        self._output = Output(self._said, None if resume is None else Earlier(self._said, resume))
+        self._numbers = Numbering(None if resume is None else number_of(resume.cursor))
+        self._json, self._short = EventReader(), ShortCut()
+        self._running: Part | Call | None = None
+        """What the pieces that the short cut knows belong to."""
+        self._say: Callable[[int, int, str], None] = writer.text
+        self._usage: dict[str, Any] = {}
+        self._usage_told = False
+        self._ends: tuple[ChoiceEnd, ...] = ()
+        self.failure: ErrorEvidence | None = None
+        self.ends_in_order = False
+        """An `error` event came: the server goes on to `response.failed`, which has the usage."""
+        self.is_over = False
+        self.progress = False
+        """The model was at work without content since this was last set back."""
+        self.model = None if resume is None else resume.model_answered
+        self.response_id = None if resume is None else resume.response_id
+
+    def take_lone(self, data: bytes) -> bool:
+        found = self._short.framed(data)
+        return found is not None and self._take_piece(found)
+
+    def take(self, event: SseEvent) -> bool:
+        found = self._short.match(event.data)
+        if found is not None and self._take_piece(found):
+            return True
+        told = self._json.read(event.data)
+        if type(told) is not dict:
+            return False
+        kind = told.get("type")
+        kind = kind if isinstance(kind, str) else event.event
+        if self.failure is not None:
+            self._take_last(kind, told)
+            return True
+        before = self._writer.seq
+        self._take(kind, told)
+        learns = before > 1 and self._writer.seq == before + 1 and kind.endswith(".delta")
+        if learns and self._short.is_eager and not self._json.holds and not told.get("logprobs"):
+            self._learn(event, kind, told)
+        return True
+
+    def take_whole(self, answer: dict[str, Any]) -> bool:
+        """A response object. One that is still made in the background is no answer yet."""
+        if not isinstance(answer.get("output"), list) and answer.get("object") != "response":
+            return False
+        self._note(answer)
+        status = status_of(answer)
+        if status in RUNNING:
+            self._said.fail(f"the response is still {status}: it is made in the background, and not streamed")
+            self.failure = self._said.failure
+        else:
+            self._end(answer, status or "completed")
+        return True
+
+    def take_other(self, event: str, data: str) -> None:
+        if self._raw and data.strip() != "[DONE]":
+            self._writer.raw(event, freeze_wire({"data": data}))
+
+    def knows(self, event: str) -> bool:
+        return event in ("message", "error") or event.startswith("response.")
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self.response_id) or self._output.any
+
+    def end(self) -> None:
+        for half in self._json.left():
+            self._output.take(half["type"], half)
+        if self._usage and not self._usage_told:
+            self._usage_told = True
+            self._writer.usage(self._counted())
+
+    def answer(self) -> Answer:
+        last = self._numbers.last
+        return Answer(
+            response_id=self.response_id,
+            model=self.model,
+            ends=self._ends,
+            usage=self._counted(),
+            cursor=None if last is None else str(last),
+            metadata=freeze_wire(self._said.facts),
+        )
+
+    def _counted(self) -> Usage:
+        whole = self.is_over and self.failure is None
+        return usage_of(self._usage, "provider" if whole else "partial")
+
+    def _take_piece(self, found: re.Match[bytes]) -> bool:
+        """The hot path. False: the number is not the next one, or the piece is no JSON string.
+
+        Raises TooMuchError.
+        """
+        short, numbers, running = self._short, self._numbers, self._running
+        raw, number = short.parts(found)
+        try:
+            piece = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
+        except ValueError:
+            return False
+        if not number:
+            numbers.take(None)
+        elif numbers.is_sure and (following := int(number)) - 1 == numbers.last:
+            numbers.last = following
+        else:
+            return False
+        short.lessons = 0
+        if not piece:
+            return True
+        if isinstance(running, Part):
+            held = running.held
+            held.append(piece)
+            if len(held) >= HELD_MAX:
+                running.sum()
+            self._say(0, running.block, piece)
+        elif running is not None:
+            running.more(piece)
+        return True
+
+    def _take(self, kind: str, told: dict[str, Any]) -> None:
+        fate = self._numbers.take(told.get("sequence_number"), kind in _OPENING)
+        if fate == "old":
+            return
+        if fate == "lost":
+            self.failure = protocol(
+                f"sequence_number {told['sequence_number']} does not follow {self._numbers.last}: "
+                "events were lost or came out of order"
+            )
+            return
+        response = told.get("response")
+        response = response if isinstance(response, dict) else {}
+        if response or kind in ENDS:
+            self._note(response)
+        if not kind.endswith(".delta"):
+            # Invariant: what the short cut knows is a part that is not done.
+            self._short.forget()
+        if kind in ENDS:
+            if isinstance(told.get("timings"), dict):
+                self._said.facts["timings"] = told["timings"]
+            self._end(response, status_of(response, kind))
+        elif kind == "error":
+            self.failure = _error(told)
+            self.ends_in_order = True
+        elif not response and not self._output.take(kind, told):
+            if told.get("error") and not kind.startswith("response."):
+                self.failure = in_stream(told)
+            elif self._raw:
+                self._writer.raw(kind, freeze_wire(told))
+        if self._output.worked:
+            self.progress, self._output.worked = True, False
+        self.failure = self.failure or self._said.failure
+
+    def _take_last(self, kind: str, told: dict[str, Any]) -> None:
+        """What follows an error: its usage and status, and nothing more of an answer."""
+        response = told.get("response")
+        if kind in ENDS and isinstance(response, dict):
+            self._note(response)
+            self._ends = (end_of(response, status_of(response, kind), False, False),)
+
+    def _note(self, response: dict[str, Any]) -> None:
+        given_id, model = response.get("id"), response.get("model")
+        if isinstance(given_id, str) and given_id:
+            self.response_id = given_id
+        if isinstance(model, str) and model:
+            self.model = model
+        for name in _FACTS:
+            if response.get(name):
+                self._said.allowance.left -= len(to_json(response[name]))
+                self._said.facts[name] = response[name]
+        self._usage = usage_in(response) or self._usage
+
+    def _end(self, response: dict[str, Any], status: str) -> None:
+        """The last event: what no event before it said, and how the answer ended."""
+        output = response.get("output")
+        whole = status not in ("failed", "cancelled")
+        if whole:
+            self._output.close(output if isinstance(output, list) else [], finished=status != "incomplete")
+        self._ends = (end_of(response, status, self._output.has_calls, self._said.refused),)
+        self.failure = self.failure or self._said.failure or failure_of(response, status)
+        self.is_over = self.failure is None
+
+    def _learn(self, event: SseEvent, kind: str, told: dict[str, Any]) -> None:
+        """Later events like this one need no parsing, if it was one more piece of a running part."""
+        running = self._output.running(kind, told)
+        if running is None or not self._short.learn(event.event, event.data, told):
+            return
+        self._running = running
+        if isinstance(running, Part):
+            self._say = self._writer.text if running.kind == "text" else self._writer.reasoning
+
+
+def number_of(cursor: str | None) -> int | None:
+    """The sequence number that a cursor holds."""
+    return int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else None
+
+
+def _error(told: dict[str, Any]) -> ErrorEvidence:
+    beside = ("type", "sequence_number")
+    return in_stream(told if told.get("error") else {k: v for k, v in told.items() if k not in beside})

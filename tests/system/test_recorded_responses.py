@@ -1,0 +1,134 @@
+"""The Responses wire over real HTTP: every recorded stream cut at random places, and what a caller asks for."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from replay_server import ReplayServer
+
+from greenroom import (
+    ActorSystem,
+    ChatRequest,
+    InvalidInput,
+    ProviderConfig,
+    Stream,
+    StreamError,
+    StreamingOptions,
+    SystemConfig,
+)
+from greenroom.messages.value import valid_text
+from greenroom.providers.simulator import Script, Simulator
+
+from recorded_chats import headers_of, random_sizes, stream_bytes
+from recorded_responses import STREAMS, Found, allowed, differences, expected
+from shared_files import CORPUS
+from tests_system import LIMIT_S, text_of
+
+KIND = "openai-responses"
+AT_ONCE = 8
+ONCE = StreamingOptions(max_reconnect_attempts=0)
+Start = Callable[..., ActorSystem]
+
+
+def played(name: str) -> tuple[list[tuple[str, str]], list[bytes]]:
+    data = stream_bytes(name)
+    pieces, at = list[bytes](), 0
+    for size in [*random_sizes(name, len(data)), len(data)]:
+        pieces.append(data[at : at + size])
+        at += size
+    content = [(key, value) for key, value in headers_of(name) if key.lower() == "content-type"]
+    return content or [("content-type", "text/event-stream")], pieces
+
+
+def ended(stream: Stream) -> Found:
+    """What the consumer got: the completion, whole or partial, equal to what was delivered."""
+    failure: StreamError | None = None
+    said = list[str]()
+    try:
+        said.extend(text_of([delta]) for delta in stream)
+    except StreamError as error:
+        failure = error
+    completion = stream.result(timeout=LIMIT_S) if failure is None else failure.partial
+    assert completion is not None
+    assert completion.text == valid_text("".join(said))
+    evidence = None if failure is None else failure.failure.evidence
+    return Found(
+        completion.choices[0], completion.usage, completion.model, completion.response_id,
+        completion.outcome == "completed", evidence is not None and evidence.kind == "in_stream",
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
+def test_recordings_over_http_give_the_expected_completions() -> None:
+    wrong = dict[str, object]()
+    with ReplayServer(played) as server:
+        providers = {"rec": ProviderConfig(base_url=server.base_url, kind=KIND)}
+        with ActorSystem.start(SystemConfig(providers=providers, options=ONCE, drain_s=0)) as system:
+            for names in batched(STREAMS, AT_ONCE):
+                streams = [system.stream(ChatRequest(model=f"rec/{name}", messages="hi")) for name in names]
+                for name, stream in zip(names, streams, strict=True):
+                    differing = differences(ended(stream), expected(name))
+                    if differing.keys() != allowed(name):
+                        wrong[name] = differing
+    assert wrong == {}
+
+
+def batched(names: list[str], size: int) -> Iterator[list[str]]:
+    yield from (names[at : at + size] for at in range(0, len(names), size))
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_conversation_with_a_tool_goes_on(simulator: Simulator, start: Start, streamed: bool) -> None:
+    thinking = Script(reasoning="Hm", tool_calls=[{"name": "add", "arguments": {"a": 1}, "id": "call_1"}])
+    simulator.enqueue(thinking, Script(text="It is 2"))
+    tools = [{"name": "add", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
+    system = start(simulator.base_url, kind=KIND)
+    asked = ChatRequest(messages="1 + 1?", tools=tools, stream=streamed)
+    first = system.stream(asked).result(timeout=LIMIT_S)
+    assert (first.finish_reason, first.reasoning) == ("tool_calls", "Hm")
+    (call,) = first.tool_calls
+    result = {"role": "tool", "tool_call_id": call.id, "content": "2"}
+    turns = [*asked.messages, first.message, result]
+    last = system.stream(asked.replace(messages=turns)).result(timeout=LIMIT_S)
+    assert (last.text, last.finish_reason) == ("It is 2", "stop")
+    sent = simulator.requests[-1].body
+    assert sent is not None
+    kinds = [item.get("type", item.get("role")) for item in sent["input"]]
+    assert kinds == ["user", "reasoning", "function_call", "function_call_output"]
+    assert sent["input"][1]["encrypted_content"]
+
+
+def test_an_answer_of_this_wire_goes_on_over_chat_and_back(simulator: Simulator, start: Start) -> None:
+    simulator.enqueue(
+        Script(text="One", reasoning="Hm"), Script(text="Two", reasoning="So"), Script(text="Three")
+    )
+    responses, chat = start(simulator.base_url, kind=KIND), start(simulator.base_url)
+    turns: list[object] = []
+    for system in (responses, chat, responses):
+        turns.append({"role": "user", "content": "next"})
+        turns.append(system.stream(ChatRequest(messages=turns)).result(timeout=LIMIT_S).message)
+    sent = simulator.requests[-1].body
+    assert sent is not None
+    said = [item["content"][0]["text"] for item in sent["input"] if item.get("role") == "assistant"]
+    assert said == ["One", "Two"]
+    assert [item["type"] for item in sent["input"] if item.get("type") == "reasoning"] == ["reasoning"]
+
+
+def test_errors_and_refused_fields_are_typed(simulator: Simulator, start: Start) -> None:
+    simulator.enqueue(Script.failing(401, "no", code="invalid_api_key"))
+    system = start(simulator.base_url, kind=KIND)
+    with pytest.raises(StreamError) as caught:
+        system.stream(ChatRequest(messages="hi")).result(timeout=LIMIT_S)
+    assert caught.value.error_class == "credential"
+    with pytest.raises(InvalidInput, match="seed"):
+        system.stream(ChatRequest(messages="hi", seed=1))
+
+
+def test_a_model_that_cannot_encrypt_its_reasoning_answers_at_the_second_try(
+    simulator: Simulator, start: Start
+) -> None:
+    simulator.enqueue(
+        Script.failing(400, "Encrypted content is not supported with this model.", param="include")
+    )
+    system = start(simulator.base_url, kind=KIND)
+    assert system.stream(ChatRequest(messages="hi")).result(timeout=LIMIT_S).text
+    assert ["include" in (request.body or {}) for request in simulator.requests] == [True, False]
