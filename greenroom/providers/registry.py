@@ -1,7 +1,8 @@
 """Where wires are registered: the `kind` of a ProviderConfig names a codec. Third parties add theirs."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from greenroom.messages.contracts import Codec
 from greenroom.messages.invalid import InvalidInput, Problem
@@ -21,136 +22,33 @@ CodecFactory = Callable[[], Codec]
 SimulatedFactory = Callable[[], "SimulatedWire"]
 
 
-def _openai_chat() -> Codec:
-    from greenroom.providers.openai_chat import OpenAIChatCodec
+def _loads(place: str) -> Callable[[], Any]:
+    """Makes what stands at `module.Class` below greenroom.providers; the module loads when it is used."""
 
-    return OpenAIChatCodec()
+    def make() -> Any:
+        module, _, name = place.rpartition(".")
+        return getattr(import_module(f"greenroom.providers.{module}"), name)()
 
-
-def _openai_completions() -> Codec:
-    from greenroom.providers.openai_completions import OpenAICompletionsCodec
-
-    return OpenAICompletionsCodec()
+    return make
 
 
-def _ollama() -> Codec:
-    from greenroom.providers.ollama import OllamaCodec
-
-    return OllamaCodec()
-
-
-def _ollama_generate() -> Codec:
-    from greenroom.providers.ollama import OllamaGenerateCodec
-
-    return OllamaGenerateCodec()
-
-
-def _cohere_chat() -> Codec:
-    from greenroom.providers.cohere import CohereChatCodec
-
-    return CohereChatCodec()
-
-
-def _cloudflare_ai() -> Codec:
-    from greenroom.providers.cloudflare import CloudflareAICodec
-
-    return CloudflareAICodec()
-
-
-def _openai_responses() -> Codec:
-    from greenroom.providers.openai_responses import OpenAIResponsesCodec
-
-    return OpenAIResponsesCodec()
-
-
-def _simulated_chat() -> "SimulatedWire":
-    from greenroom.providers.simulator.wires import ChatWire
-
-    return ChatWire()
-
-
-def _simulated_completions() -> "SimulatedWire":
-    from greenroom.providers.simulator.wires import CompletionsWire
-
-    return CompletionsWire()
-
-
-def _simulated_ollama() -> "SimulatedWire":
-    from greenroom.providers.ollama.simulated import OllamaWire
-
-    return OllamaWire()
-
-
-def _simulated_ollama_generate() -> "SimulatedWire":
-    from greenroom.providers.ollama.simulated import OllamaGenerateWire
-
-    return OllamaGenerateWire()
-
-
-def _simulated_cohere_chat() -> "SimulatedWire":
-    from greenroom.providers.cohere.simulated import CohereWire
-
-    return CohereWire()
-
-
-def _simulated_cloudflare_ai() -> "SimulatedWire":
-    from greenroom.providers.cloudflare.simulated import CloudflareWire
-
-    return CloudflareWire()
-
-
-def _simulated_responses() -> "SimulatedWire":
-    from greenroom.providers.openai_responses.simulated import ResponsesWire
-
-    return ResponsesWire()
-
-
-def _anthropic() -> Codec:
-    from greenroom.providers.anthropic import AnthropicCodec
-
-    return AnthropicCodec()
-
-
-def _simulated_anthropic() -> "SimulatedWire":
-    from greenroom.providers.anthropic.simulated import MessagesWire
-
-    return MessagesWire()
-
-
-def _anthropic_text() -> Codec:
-    from greenroom.providers.anthropic_text import AnthropicTextCodec
-
-    return AnthropicTextCodec()
-
-
-def _simulated_anthropic_text() -> "SimulatedWire":
-    from greenroom.providers.anthropic_text.simulated import TextWire
-
-    return TextWire()
-
-
-_codecs: dict[str, CodecFactory] = {
-    "openai-chat": _openai_chat,
-    "openai-completions": _openai_completions,
-    "ollama": _ollama,
-    "ollama-generate": _ollama_generate,
-    "cohere-chat": _cohere_chat,
-    "cloudflare-ai": _cloudflare_ai,
-    "openai-responses": _openai_responses,
-    "anthropic": _anthropic,
-    "anthropic-text": _anthropic_text,
-}
-_simulated: dict[str, SimulatedFactory] = {
-    "openai-chat": _simulated_chat,
-    "openai-completions": _simulated_completions,
-    "ollama": _simulated_ollama,
-    "ollama-generate": _simulated_ollama_generate,
-    "cohere-chat": _simulated_cohere_chat,
-    "cloudflare-ai": _simulated_cloudflare_ai,
-    "openai-responses": _simulated_responses,
-    "anthropic": _simulated_anthropic,
-    "anthropic-text": _simulated_anthropic_text,
-}
+# One line a wire: its kind, its codec, and its side of the simulator.
+_BUILT_IN = (
+    ("openai-chat", "openai_chat.OpenAIChatCodec", "simulator.wires.ChatWire"),
+    ("openai-completions", "openai_completions.OpenAICompletionsCodec", "simulator.wires.CompletionsWire"),
+    ("openai-responses", "openai_responses.OpenAIResponsesCodec", "openai_responses.simulated.ResponsesWire"),
+    ("anthropic", "anthropic.AnthropicCodec", "anthropic.simulated.MessagesWire"),
+    ("anthropic-text", "anthropic_text.AnthropicTextCodec", "anthropic_text.simulated.TextWire"),
+    ("gemini", "gemini.GeminiCodec", "gemini.simulated.GeminiWire"),
+    ("gemini-interactions", "gemini_interactions.InteractionsCodec",
+     "gemini_interactions.simulated.InteractionsWire"),
+    ("ollama", "ollama.OllamaCodec", "ollama.simulated.OllamaWire"),
+    ("ollama-generate", "ollama.OllamaGenerateCodec", "ollama.simulated.OllamaGenerateWire"),
+    ("cohere-chat", "cohere.CohereChatCodec", "cohere.simulated.CohereWire"),
+    ("cloudflare-ai", "cloudflare.CloudflareAICodec", "cloudflare.simulated.CloudflareWire"),
+)  # fmt: skip
+_codecs: dict[str, CodecFactory] = {kind: _loads(codec) for kind, codec, _ in _BUILT_IN}
+_simulated: dict[str, SimulatedFactory] = {kind: _loads(wire) for kind, _, wire in _BUILT_IN}
 
 
 def register_codec(kind: str, codec: CodecFactory, simulated: SimulatedFactory | None = None) -> None:
