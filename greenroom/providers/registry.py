@@ -32,6 +32,12 @@ def _openai_completions() -> Codec:
     return OpenAICompletionsCodec()
 
 
+def _gemini() -> Codec:
+    from greenroom.providers.gemini import GeminiCodec
+
+    return GeminiCodec()
+
+
 def _simulated_chat() -> "SimulatedWire":
     from greenroom.providers.simulator.wires import ChatWire
 
@@ -47,6 +53,7 @@ def _simulated_completions() -> "SimulatedWire":
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
+    "gemini": _gemini,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
