@@ -18,6 +18,7 @@ from greenroom.messages.parts import Part
 from greenroom.messages.usage import Usage, UsageSource
 from greenroom.providers.gemini.candidate import Candidate
 from greenroom.providers.gemini.reasons import blocked, failure_of
+from greenroom.providers.gemini.template import Template
 from greenroom.providers.gemini.usage import usage_of
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
@@ -42,7 +43,7 @@ class Chunks:
 
     __slots__ = (
         "_allowance", "_asked", "_candidates", "_delivered", "_facts", "_json", "_model", "_raw", "_response_id",
-        "_seed", "_usage", "_usage_told", "_writer", "failure",
+        "_running", "_seed", "_template", "_usage", "_usage_told", "_writer", "failure",
     )  # fmt: skip
 
     ends_in_order = False
@@ -63,6 +64,9 @@ class Chunks:
         self._seed, self._raw = f"{call.stream_id}/{call.epoch}", call.options.raw_deltas
         self._candidates: dict[int, Candidate] = {}
         self._json = JsonReader()
+        self._template = Template()
+        self._running = 0
+        """The candidate that the template's pieces belong to."""
         self._usage: dict[str, Any] = {}
         self._usage_told = False
         self._facts: dict[str, Any] = {}
@@ -87,17 +91,32 @@ class Chunks:
         first = self._candidates.get(0)
         return first is not None and first.token is not None and len(self._candidates) == 1
 
-    def take_lone(self, data: bytes) -> bool:  # noqa: ARG002
-        """No chunk is like the one before it: the counts grow."""
-        return False
+    def take_lone(self, data: bytes) -> bool:
+        """Reads all that a read brought, if it is one framed event that the template knows. False: it is not."""
+        piece = self._template.lone_piece(data)
+        if piece is None or self.failure is not None:
+            return False
+        if piece:
+            self._writer.text(self._running, self._template.block, piece)
+        return True
 
     def take(self, event: SseEvent) -> bool:
         """Reads one chunk. False: it holds no JSON object. Raises ValueError where it is no JSON."""
-        data = event.data
+        data, template = event.data, self._template
+        piece = template.piece(data) if event.event == "message" else None
+        if piece is not None:
+            if piece:
+                self._writer.text(self._running, template.block, piece)
+            return True
         chunk = self._json.read(data)
         if type(chunk) is not dict:
             return False
-        if not self._take_plain(chunk, len(data)):
+        self._settle()
+        if self._take_plain(chunk, len(data)):
+            template.learn(data, chunk, self._candidates[self._running].block)
+        else:
+            # Invariant: a template that knows a chunk writes to a text that still goes on.
+            template.forget()
             self.take_chunk(chunk, event.event, len(data))
         return True
 
@@ -181,13 +200,19 @@ class Chunks:
         text, usage = part.get("text"), chunk.get("usageMetadata")
         if type(text) is not str or chunk.get("modelVersion") != self._model or size > _USAGE_BYTES:
             return False
-        if type(usage) is dict and usage.keys() == self._usage.keys():
-            self._usage = usage
-        else:
-            self._take_usage(usage, size)
+        self._take_usage(usage, size)
+        if index != self._running:
+            self._template.forget()
+            self._running = index
         if text:
             self._writer.text(index, candidate.block, text)
         return True
+
+    def _settle(self) -> None:
+        """The counts that the template kept are known from here on."""
+        usage = self._template.usage()
+        if usage is not None:
+            self._take_usage(usage, 0)
 
     def _know(self, chunk: dict[str, Any]) -> None:
         model, response_id = chunk.get("modelVersion"), chunk.get("responseId")
@@ -200,11 +225,12 @@ class Chunks:
                 self._facts[name] = chunk[name]
 
     def _take_usage(self, usage: Any, size: int) -> None:
-        if (
-            isinstance(usage, dict)
-            and usage
-            and (size <= _USAGE_BYTES or len(to_json(usage)) <= _USAGE_BYTES)
-        ):
+        """Counts with a total are all that there are, as what is 0 is left out; others add to those known."""
+        if type(usage) is not dict or (size > _USAGE_BYTES and len(to_json(usage)) > _USAGE_BYTES):
+            return
+        if "totalTokenCount" in usage:
+            self._usage = usage
+        else:
             replace_counts(self._usage, usage)
 
     def _take_candidate(self, given: dict[str, Any]) -> None:
@@ -222,5 +248,6 @@ class Chunks:
             self.failure = failure_of(candidate.finish, given.get("finishMessage"))
 
     def _counted(self) -> Usage:
+        self._settle()
         source: UsageSource = "provider" if self.is_finished and self.failure is None else "partial"
         return usage_of(self._usage, source)
