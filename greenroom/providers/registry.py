@@ -50,6 +50,12 @@ def _simulated_completions() -> "SimulatedWire":
     return CompletionsWire()
 
 
+def _simulated_gemini() -> "SimulatedWire":
+    from greenroom.providers.gemini.simulated import GeminiWire
+
+    return GeminiWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
@@ -58,6 +64,7 @@ _codecs: dict[str, CodecFactory] = {
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
     "openai-completions": _simulated_completions,
+    "gemini": _simulated_gemini,
 }
 
 
