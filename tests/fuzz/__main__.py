@@ -9,6 +9,7 @@ from collections.abc import Callable
 from random import Random
 
 from .chat_cases import chat_case, completions_case, memory_case
+from .gemini_cases import gemini_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case
 from .runner import SLOW_S, Defect, fuzz
@@ -19,6 +20,7 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "chat": chat_case,
     "chat_memory": memory_case,
     "completions": completions_case,
+    "gemini": gemini_case,
     "http": http_case,
     "http_socket": http_socket_case,
 }

@@ -15,9 +15,7 @@ from recorded_chats import Found, headers_of, random_sizes, stream_bytes
 from recorded_gemini import EXCEPTIONS, STREAMS, allowed, differences, expected
 from shared_files import CORPUS
 
-ERRORS = sorted(
-    path for api in ("google", "vertex") for path in (CORPUS / "errors").glob(f"*-{api}-*.json")
-)
+ERRORS = sorted(path for api in ("google", "vertex") for path in (CORPUS / "errors").glob(f"*-{api}-*.json"))
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
 
 _SAMPLES = 30
@@ -49,9 +47,7 @@ def test_the_same_chunks_as_an_array_are_the_same_answer(name: str) -> None:
 
 
 def chunks_of(name: str) -> list[object]:
-    return [
-        json.loads(line[5:]) for line in stream_bytes(name).splitlines() if line.startswith(b"data:")
-    ]
+    return [json.loads(line[5:]) for line in stream_bytes(name).splitlines() if line.startswith(b"data:")]
 
 
 def test_exceptions_name_streams_that_exist() -> None:

@@ -81,7 +81,9 @@ def test_arguments_that_come_value_by_value() -> None:
         partial(partialArgs=values(("$.q", 'He said "'), goes_on=True), willContinue=True),
         partial(partialArgs=values(("$.q", "hi\n"), goes_on=True), willContinue=True),
         partial(partialArgs=values(("$.q", "!")), willContinue=True),
-        partial(partialArgs=values(("$.n", 3.0), ("$.o.a[0]", True), ("$.o.a[1].b", None)), willContinue=True),
+        partial(
+            partialArgs=values(("$.n", 3.0), ("$.o.a[0]", True), ("$.o.a[1].b", None)), willContinue=True
+        ),
         partial(partialArgs=values(("$.o.c", 1.5), ("$['x.y'][\"z\"]", "t")), willContinue=True),
         partial(),
         STOP,
@@ -170,7 +172,10 @@ def test_counts_are_cumulative_and_the_newest_hold() -> None:
     usage = outcome.usage
     assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (11, 7, 18)
     assert (usage.cached_input_tokens, usage.reasoning_tokens, usage.audio_input_tokens) == (2, 3, 1)
-    assert (usage.source, dict(usage.raw)) == ("provider", last | {"promptTokensDetails": usage.raw["promptTokensDetails"]})
+    assert (usage.source, dict(usage.raw)) == (
+        "provider",
+        last | {"promptTokensDetails": usage.raw["promptTokensDetails"]},
+    )
     assert sum(isinstance(delta, UsageDelta) for delta in outcome.deltas) == 1
 
 
@@ -219,12 +224,21 @@ def test_finish_reasons_that_are_failures(finish: str, error_class: str, retryab
     assert (evidence.kind, evidence.code) == ("in_stream", finish)
     assert evidence.message == "Malformed function call: print(f(x))"
     assert (classify(evidence), is_retryable(evidence, classify(evidence))) == (error_class, retryable)
-    assert (outcome.choice.text, outcome.choice.finish_reason, outcome.usage.output_tokens) == ("a", "error", 2)
+    assert (outcome.choice.text, outcome.choice.finish_reason, outcome.usage.output_tokens) == (
+        "a",
+        "error",
+        2,
+    )
 
 
 @pytest.mark.parametrize("reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SOMETHING_NEW"])
 def test_a_blocked_prompt_is_refused_content(reason: str) -> None:
-    outcome = both({"promptFeedback": {"blockReason": reason}, "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}})
+    outcome = both(
+        {
+            "promptFeedback": {"blockReason": reason},
+            "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5},
+        }
+    )
     evidence = outcome.failure
     assert evidence is not None
     assert (evidence.kind, evidence.code, classify(evidence)) == ("in_stream", reason, "content_policy")
@@ -234,7 +248,9 @@ def test_a_blocked_prompt_is_refused_content(reason: str) -> None:
 
 
 def test_ratings_of_a_prompt_that_passed_are_no_block() -> None:
-    outcome = both({"promptFeedback": {"safetyRatings": [{"category": "X"}]}}, chunk({"text": "a"}, finish="STOP"))
+    outcome = both(
+        {"promptFeedback": {"safetyRatings": [{"category": "X"}]}}, chunk({"text": "a"}, finish="STOP")
+    )
     assert outcome.answer is not None
     assert outcome.answer.metadata["promptFeedback"]["safetyRatings"][0]["category"] == "X"
 
@@ -256,7 +272,10 @@ def test_facts_of_the_answer() -> None:
     outcome = both(first, last)
     assert outcome.answer is not None
     assert (outcome.answer.model, outcome.answer.response_id) == ("gemini-x", "r")
-    assert [each["uri"] for each in outcome.answer.metadata["citationMetadata"]["citationSources"]] == ["u1", "u2"]
+    assert [each["uri"] for each in outcome.answer.metadata["citationMetadata"]["citationSources"]] == [
+        "u1",
+        "u2",
+    ]
     assert outcome.answer.metadata["groundingMetadata"]["webSearchQueries"] == ("q",)
 
 
@@ -270,7 +289,9 @@ def test_logprobs_stand_beside_the_text() -> None:
 ERROR = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
 
 
-@pytest.mark.parametrize("body", [sse(ERROR), array(ERROR), json.dumps(ERROR).encode(), sse(chunk({"text": "a"}), ERROR)])
+@pytest.mark.parametrize(
+    "body", [sse(ERROR), array(ERROR), json.dumps(ERROR).encode(), sse(chunk({"text": "a"}), ERROR)]
+)
 def test_an_error_on_200_is_one_in_any_form(body: bytes) -> None:
     for sizes in ([], [1] * len(body)):
         evidence = run(body, sizes).failure
@@ -302,9 +323,15 @@ def test_a_pause_of_the_servers_own() -> None:
 
 
 def test_raw_deltas_carry_what_is_not_known() -> None:
-    outcome = run(sse({"serverNews": 1}, chunk({"text": "a"}, finish="STOP")) + b"event: ping\ndata: x\n\n", raw_deltas=True)
+    outcome = run(
+        sse({"serverNews": 1}, chunk({"text": "a"}, finish="STOP")) + b"event: ping\ndata: x\n\n",
+        raw_deltas=True,
+    )
     raws = [delta for delta in outcome.deltas if isinstance(delta, RawDelta)]
-    assert [(raw.event, dict(raw.data)) for raw in raws] == [("message", {"serverNews": 1}), ("ping", {"data": "x"})]
+    assert [(raw.event, dict(raw.data)) for raw in raws] == [
+        ("message", {"serverNews": 1}),
+        ("ping", {"data": "x"}),
+    ]
     assert isinstance(outcome.answer, object)
 
 
