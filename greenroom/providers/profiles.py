@@ -117,6 +117,12 @@ _BUILT_IN = (
         completions=False,
     ),
     Profile(
+        name="gemini-interactions", kind="gemini-interactions",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        auth_header="x-goog-api-key", completions=False, server_cursor=True,
+    ),
+    Profile(
         name="gemini", kind="gemini", base_url="https://generativelanguage.googleapis.com/v1beta",
         hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         base_url_env=("GOOGLE_GEMINI_BASE_URL",), auth_header="x-goog-api-key", completions=False,

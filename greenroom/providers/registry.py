@@ -38,6 +38,12 @@ def _gemini() -> Codec:
     return GeminiCodec()
 
 
+def _gemini_interactions() -> Codec:
+    from greenroom.providers.gemini_interactions import InteractionsCodec
+
+    return InteractionsCodec()
+
+
 def _simulated_chat() -> "SimulatedWire":
     from greenroom.providers.simulator.wires import ChatWire
 
@@ -56,15 +62,23 @@ def _simulated_gemini() -> "SimulatedWire":
     return GeminiWire()
 
 
+def _simulated_interactions() -> "SimulatedWire":
+    from greenroom.providers.gemini_interactions.simulated import InteractionsWire
+
+    return InteractionsWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
     "gemini": _gemini,
+    "gemini-interactions": _gemini_interactions,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
     "openai-completions": _simulated_completions,
     "gemini": _simulated_gemini,
+    "gemini-interactions": _simulated_interactions,
 }
 
 
