@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
+from greenroom.messages.value import thaw
 from greenroom.providers.simulator.faults import before_place
 from greenroom.providers.simulator.openai_errors import json_bytes
 from greenroom.providers.simulator.openai_request import ChatCall, count_tokens
@@ -16,6 +17,7 @@ from greenroom.providers.simulator.openai_whole import Stamp
 from greenroom.providers.simulator.pieces import joined, pieces_of
 from greenroom.providers.simulator.reply import Step
 from greenroom.providers.simulator.script import Script, ScriptToolCall, ScriptUsage
+from greenroom.providers.simulator.script_faults import StreamError
 
 OPENING = 2
 """Events before the first step."""
@@ -46,20 +48,13 @@ class EventWriter:
             yield from self._answer()
             return
         yield from before_place(self._answer(), OPENING, fault.after_deltas)
-        error = {"code": "internal", "message": "An internal error has occurred.", **dict(fault.error or {})}
-        yield Step(self._event("error", {"error": error}))
+        yield Step(self._event("error", {"error": _error("internal", fault)}))
 
     def whole(self) -> dict[str, Any]:
         """The JSON of an interaction that is not streamed; the script's stream error stands in its place."""
         fault = self._script.stream_error
         if fault is not None:
-            return {
-                "error": {
-                    "code": 500,
-                    "message": "An internal error has occurred.",
-                    **dict(fault.error or {}),
-                }
-            }
+            return {"error": _error(500, fault)}
         steps = [*_thought(self._script), *_output(self._script), *_calls(self._script)]
         return {**self._interaction(self._status), "steps": steps, **self._usage()}
 
@@ -76,18 +71,17 @@ class EventWriter:
         return self._status_update()
 
     def _answer(self) -> Iterator[Step]:
-        script, index = self._script, 0
+        script = self._script
         yield Step(self._event("interaction.created", {"interaction": self._interaction("in_progress")}))
         yield Step(self._status_update())
         delay_s = script.first_delta_delay_s
-        for start, deltas in self._steps():
+        for index, (start, deltas) in enumerate(self._steps()):
             yield Step(self._event("step.start", {"index": index, "step": start}))
             for delta in deltas:
                 said = int(delta["type"] != "thought_signature")
                 yield Step(self._delta(index, delta), delay_s, said)
                 delay_s = script.delta_interval_s
             yield Step(self._event("step.stop", {"index": index}))
-            index += 1
         if script.send_finish:
             ended = {**self._interaction(self._status), **self._usage()}
             yield Step(self._event("interaction.completed", {"interaction": ended}))
@@ -162,6 +156,10 @@ class EventWriter:
         said += sum(count_tokens(call.name) + count_tokens(call.arguments_text) for call in script.tool_calls)
         counts = {"prompt_tokens": self.call.prompt_tokens, "completion_tokens": said}
         return ScriptUsage(**counts, reasoning_tokens=thoughts)
+
+
+def _error(code: Any, fault: StreamError) -> dict[str, Any]:
+    return {"code": code, "message": "An internal error has occurred.", **thaw(fault.error or {})}
 
 
 def _thought(script: Script) -> Iterator[dict[str, Any]]:

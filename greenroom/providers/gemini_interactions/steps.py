@@ -105,6 +105,8 @@ class Steps:
 
     def stop(self, index: int) -> None:
         """A step is over: a call is completed, an item goes out."""
+        if index not in self._open and self._unfinished is not None:
+            self._begin(index, "function_call")  # all of its arguments came before the cut
         step = self._open.pop(index, None)
         if step is None:
             return
@@ -117,7 +119,7 @@ class Steps:
 
     def finish(self) -> None:
         """The interaction is over, and with it every step."""
-        for index in list(self._open):
+        for index in list(self._open) or [0]:
             self.stop(index)
 
     def _begin(self, index: int, kind: str) -> _Step:
