@@ -12,6 +12,7 @@ from .chat_cases import chat_case, completions_case, memory_case
 from .gemini_cases import gemini_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case
+from .interaction_cases import interactions_case
 from .runner import SLOW_S, Defect, fuzz
 from .sse_cases import sse_case
 
@@ -21,6 +22,7 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "chat_memory": memory_case,
     "completions": completions_case,
     "gemini": gemini_case,
+    "gemini_interactions": interactions_case,
     "http": http_case,
     "http_socket": http_socket_case,
 }

@@ -122,7 +122,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(st.lists(JSON, max_size=5), st.lists(st.integers(0, 30), max_size=30), st.booleans())
 def test_law_wrong_types_never_raise(values: list[Any], sizes: list[int], clean: bool) -> None:
     wrapped = [

@@ -296,7 +296,7 @@ KINDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(st.lists(st.tuples(KINDS, st.dictionaries(
     st.sampled_from(["index", "step", "delta", "interaction", "usage", "event_id", "error", "status"]), JSON, max_size=4,
 )), max_size=6), st.lists(st.integers(0, 40), max_size=40), st.booleans())  # fmt: skip
