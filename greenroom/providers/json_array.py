@@ -18,11 +18,11 @@ from greenroom.providers.sse import SseDecoder, SseError, SseEvent
 from greenroom.providers.wire.body import TAG_BYTES
 
 _NEXT = re.compile(rb"[^ \t\r\n,]")
-_NO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-"""What is no bracket: whole strings, too."""
+_MARK = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+[{}\[\]"]', re.DOTALL)
+"""A bracket, or the beginning of a string that does not end here, behind whole strings and what is neither."""
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _SCALAR = re.compile(rb"[^ \t\r\n,\]]*+")
-_QUOTE = ord('"')
+_QUOTE, _OPENING = ord('"'), frozenset(b"{[")
 
 State = Literal["before", "between", "nested", "string", "scalar", "closed", "failed"]
 
@@ -102,16 +102,23 @@ class JsonArrayDecoder:
         return self._nested(data, at) if self._state == "nested" else self._string(data, at)
 
     def _nested(self, data: bytes, at: int) -> int:
-        at = _end(_NO_BRACKET, data, at)
-        if at == len(data):
-            return at
-        if data[at] == _QUOTE:
-            self._state = "string"
-            return at + 1
-        self._depth += 1 if data[at] in b"{[" else -1
-        if not self._depth:
-            self._state = "between"
-        return at + 1
+        """The hot path: to the end of the element, or to a string that this data does not end."""
+        depth, next_mark = self._depth, _MARK.match
+        while (found := next_mark(data, at)) is not None:
+            at = found.end()
+            mark = data[at - 1]
+            if mark in _OPENING:
+                depth += 1
+            elif mark == _QUOTE:
+                self._state, self._depth = "string", depth
+                return at
+            else:
+                depth -= 1
+                if not depth:
+                    self._state = "between"
+                    return at
+        self._depth = depth
+        return len(data)
 
     def _string(self, data: bytes, at: int) -> int:
         """In a string whose beginning or end stands in other data."""

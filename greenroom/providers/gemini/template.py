@@ -7,6 +7,7 @@ parsed as a whole. That string and digits stand where they are meant is proved o
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json
@@ -25,23 +26,18 @@ class Template:
     """One owner. Linear; holds the bytes around one piece and the counts of the newest event."""
 
     __slots__ = (
-        "_counts",
-        "_head",
-        "_lessons",
-        "_newest",
-        "_paths",
-        "_seen",
-        "_tail",
-        "_turn",
-        "_usage",
-        "block",
-    )
+        "_counts", "_framed_head", "_framed_tail", "_head", "_lessons", "_newest", "_paths", "_seen", "_span",
+        "_tail", "_turn", "_usage", "block",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._head = self._turn = self._tail = b""
         """Before the piece, from it to the first count, and behind the last one."""
-        self._counts: re.Pattern[bytes] | None = None
-        """From the first count to the last; None where there is none that changes."""
+        self._framed_head = self._framed_tail = b""
+        self._counts: Callable[[bytes, int, int], re.Match[bytes] | None] | None = None
+        """Matches from the first count to the last; None where there is none that changes."""
+        self._span = 0
+        """From `_turn` to behind the last count, as long as it was."""
         self._paths: tuple[Path, ...] = ()
         """Where in usageMetadata each count stands."""
         self._newest: re.Match[bytes] | None = None
@@ -55,32 +51,45 @@ class Template:
         """The piece of this event, or None: it must be parsed."""
         if self.block < 0 or not (data.startswith(self._head) and data.endswith(self._tail)):
             return None
-        end = len(data) - len(self._tail)
-        found = None
-        if self._counts is not None:
-            at = data.rfind(self._turn, 0, end)
-            found = self._counts.fullmatch(data, at + len(self._turn), end) if at >= 0 else None
-            if found is None:
-                return None
-            end = at
-        # What follows the piece begins with its closing quote.
-        try:
-            piece: str = from_json(data[len(self._head) - 1 : end + 1])
-        except ValueError:
-            return None
-        self._newest, self._lessons = found, 0
-        return piece
+        return self._read(data, len(self._head) - 1, len(data) - len(self._tail))
 
     def lone_piece(self, data: bytes) -> str | None:
         """The piece, where these bytes are one framed event and nothing else; else None.
 
         Neither a JSON string nor digits hold a line end, so what is framed cannot hold another event.
         """
-        if self.block < 0 or data[:6] != b"data: ":
+        if self.block < 0 or not data.startswith(self._framed_head):
             return None
-        if data.endswith(b"\r\n\r\n"):
-            return self.piece(data[6:-4])
-        return self.piece(data[6:-2]) if data.endswith(b"\n\n") else None
+        if not data.endswith(self._framed_tail):
+            # The other way to end a line; the next events end in the same.
+            line_end = b"\n\n" if self._framed_tail.endswith(b"\r\n") else b"\r\n\r\n"
+            if not data.endswith(self._tail + line_end):
+                return None
+            self._framed_tail = self._tail + line_end
+        return self._read(data, len(self._framed_head) - 1, len(data) - len(self._framed_tail))
+
+    def _read(self, data: bytes, begin: int, end: int) -> str | None:
+        """From the piece's opening quote to behind the last count. The hot path."""
+        found = None
+        if self._counts is not None:
+            turn = self._turn
+            at = end - self._span
+            if not data.startswith(turn, at):  # the counts are no longer as wide as they were
+                at = data.rfind(turn, 0, end)
+                if at < 0:
+                    return None
+                self._span = end - at
+            found = self._counts(data, at + len(turn), end)
+            if found is None:
+                return None
+            end = at
+        # What follows the piece begins with its closing quote.
+        try:
+            piece: str = from_json(data[begin : end + 1])
+        except ValueError:
+            return None
+        self._newest, self._lessons = found, 0
+        return piece
 
     def usage(self) -> dict[str, Any] | None:
         """The counts of the newest event that was read here; None where none was, or they were asked for."""
@@ -131,9 +140,10 @@ class Template:
         self._head, self._turn, self._tail = head, parts[0], parts[-1]
         self._counts = None
         if len(parts) > 1:
-            self._counts = re.compile(_COUNT.join([b"", *map(re.escape, parts[1:-1]), b""]))
+            self._counts = re.compile(_COUNT.join([b"", *map(re.escape, parts[1:-1]), b""])).fullmatch
         else:
             self._turn = b""
+        self._framed_head, self._framed_tail = b"data: " + head, self._tail + b"\r\n\r\n"
         self._paths, self._usage = tuple(paths), copy.deepcopy(usage)
         return True
 
