@@ -50,7 +50,11 @@ def _stream(rng: Random) -> bytes:
         return json.dumps({**events[0], "status": "completed"} if events else value(rng)).encode()
     out = list[bytes]()
     for event in events:
-        name = b"event: %b\n" % str(event.get("event_type")).encode("utf-8", "replace") if rng.random() < 0.7 else b""
+        name = (
+            b"event: %b\n" % str(event.get("event_type")).encode("utf-8", "replace")
+            if rng.random() < 0.7
+            else b""
+        )
         out.append(
             name
             + b"data: "

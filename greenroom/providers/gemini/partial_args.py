@@ -54,10 +54,12 @@ class _Container:
 class PartialArgs:
     """One owner. Linear: what was written is never read again."""
 
-    __slots__ = ("_newest", "_open", "is_broken")
+    __slots__ = ("_newest", "_open", "_path", "is_broken")
 
     def __init__(self) -> None:
         self._open: list[_Container] = []
+        self._path: Any = None
+        """The newest value's place, as it was written."""
         self._newest: list[Step] | None = None
         """The place of a string that goes on."""
         self.is_broken = False
@@ -65,7 +67,7 @@ class PartialArgs:
 
     def take(self, arg: Any) -> str:
         """The text that this value adds; "" where it adds none."""
-        path = _steps(arg.get("jsonPath")) if isinstance(arg, dict) else None
+        path = self._steps(arg.get("jsonPath")) if isinstance(arg, dict) else None
         if path is None or self.is_broken:
             self.is_broken = True
             return ""
@@ -82,6 +84,13 @@ class PartialArgs:
             self._newest = path
             return text + _json(value)[:-1]
         return text + _json(value)
+
+    def _steps(self, path: Any) -> list[Step] | None:
+        """Most values go on with the string before them: its place is known."""
+        if self._newest is None or path != self._path:
+            self._path = path
+            return _steps(path)
+        return self._newest
 
     def close(self) -> str:
         """What makes the text whole."""
