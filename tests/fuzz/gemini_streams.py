@@ -1,4 +1,4 @@
-"""Bytes near what Gemini sends: recordings with faults in them, chunks of wrong types, plain noise; in both forms."""
+"""Bytes near what Gemini sends: recordings with faults, chunks of wrong types, plain noise; in both forms."""
 
 import json
 from functools import cache
@@ -7,7 +7,8 @@ from typing import Any
 
 from .chat_streams import _SHARED
 
-_WORDS = ("", "a", " two", '"}],', "STOP", "MAX_TOKENS", "SAFETY", "MALFORMED_FUNCTION_CALL", "$.a", "$.a.b[0]", "$.a[1]",
+_WORDS = ("", "a", " two", '"}],', "STOP", "MAX_TOKENS", "SAFETY", "MALFORMED_FUNCTION_CALL", "$.a",
+          "$.a.b[0]", "$.a[1]",
           "\ud83d", "\U0001f600", "é\n", "7", "\0", "x" * 200)  # fmt: skip
 _NAMES = (
     "candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "name", "args", "id",
@@ -16,7 +17,8 @@ _NAMES = (
     "message", "citationMetadata", "citationSources", "groundingMetadata", "logprobsResult", "inlineData",
     "executableCode", "continuationToken", "modelVersion", "responseId",
 )  # fmt: skip
-_NOISE = (b"data: {}\n\n", b": ping\n\n", b"event: error\n", b"data:\n\n", b"\r\n", b"data: null\n\n", b"data: [1]\n\n",
+_NOISE = (b"data: {}\n\n", b": ping\n\n", b"event: error\n", b"data:\n\n", b"\r\n", b"data: null\n\n",
+          b"data: [1]\n\n",
           b"]", b"[", b",", b"\xff\xfe", b"data: " + b"[" * 3000 + b"\n\n", b'{"error":{"code":503}}')  # fmt: skip
 
 

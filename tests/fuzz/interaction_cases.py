@@ -18,7 +18,8 @@ _KINDS = (
 _DELTAS = ("text", "thought_summary", "thought_signature", "arguments_delta", "function_call", "image", "x")
 _STEPS = ("model_output", "thought", "function_call", "code_execution_call", "user_input", "text")
 _WORDS = ("", "a", '{"x":', "1}", "{}", "é\n", "\ud83d", "\U0001f600", "x" * 200)
-_NOISE = (b"data: [DONE]\n\n", b": ping\n\n", b"event: error\ndata: x\n\n", b"data: {\n\n", b"\xff\xfe", b"[", b"<",
+_NOISE = (b"data: [DONE]\n\n", b": ping\n\n", b"event: error\ndata: x\n\n", b"data: {\n\n", b"\xff\xfe",
+          b"[", b"<",
           b"event: done\ndata: [DONE]\n\n", b"data: " + b"[" * 3000 + b"\n\n")  # fmt: skip
 
 

@@ -72,9 +72,9 @@ def test_what_follows_the_end_means_nothing() -> None:
 def test_an_element_over_the_bound_fails_once(element: bytes, size: int) -> None:
     decoder, events = JsonArrayDecoder(100), []
     data = b'[{"ok":1},' + element + b","
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
     with pytest.raises(SseError) as caught:
-        for at in range(0, len(data), size):
-            events += decoder.feed(data[at : at + size])
+        events.extend(event for piece in pieces for event in decoder.feed(piece))
     events += caught.value.events
     assert [event.data for event in events] == [b'{"ok":1}']
     assert (caught.value.evidence.kind, caught.value.evidence.clock) == ("bound", "max_event_bytes")

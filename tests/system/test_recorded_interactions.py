@@ -1,12 +1,12 @@
 """Every recorded interaction over real HTTP, cut at random places, through the whole system."""
 
 import pytest
-from recorded_interactions import STREAMS, differences, expected
 from replay_server import ReplayServer
 from test_recorded_streams import ONCE, ended, played
 
 from greenroom import ActorSystem, ChatRequest, ProviderConfig, SystemConfig
 
+from recorded_interactions import STREAMS, differences, expected
 from shared_files import CORPUS
 
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")

@@ -161,7 +161,8 @@ COUNTED = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 
 
 
 def test_counts_are_cumulative_and_the_newest_hold() -> None:
-    last = {"promptTokenCount": 5, "candidatesTokenCount": 4, "thoughtsTokenCount": 3, "cachedContentTokenCount": 2,
+    last = {"promptTokenCount": 5, "candidatesTokenCount": 4, "thoughtsTokenCount": 3,
+            "cachedContentTokenCount": 2,
             "toolUsePromptTokenCount": 6, "totalTokenCount": 18,
             "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 1}]}  # fmt: skip
     outcome = both(

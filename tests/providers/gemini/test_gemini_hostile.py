@@ -106,8 +106,10 @@ def test_a_long_element_in_small_reads_takes_linear_time() -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"", "protocol"), (b"[]", "protocol"), (b"[1]", "protocol"), (b'["x"]', "protocol"), (b"[[]]", "protocol"),
-        (b"[{}", "protocol"), (b"data: {}\n\n", "protocol"), (b"data: 7\n\n", "protocol"), (b"data: x\n\n", "protocol"),
+        (b"", "protocol"), (b"[]", "protocol"), (b"[1]", "protocol"), (b'["x"]', "protocol"),
+        (b"[[]]", "protocol"),
+        (b"[{}", "protocol"), (b"data: {}\n\n", "protocol"), (b"data: 7\n\n", "protocol"),
+        (b"data: x\n\n", "protocol"),
         (b"<html><title>Sign in</title>", "protocol"), (b"plain text", "protocol"), (b"{}", "protocol"),
         (b'{"error": "x"}', "in_stream"), (b"data: [DONE]\n\n", "protocol"), (b"null", "protocol"),
     ],
@@ -133,7 +135,8 @@ def test_a_key_in_an_error_is_hidden() -> None:
 
 
 def test_text_cut_inside_a_character_or_an_escape() -> None:
-    data = b'data: {"candidates":[{"content":{"parts":[{"text":"a\\ud83d\\ude00\xc3\x28b\\ud83d"}]},"finishReason":"STOP"}]}\n\n'
+    data = b'data: {"candidates":[{"content":{"parts":[{"text":"a\\ud83d\\ude00\xc3\x28b\\ud83d"}]},'
+    data += b'"finishReason":"STOP"}]}\n\n'
     outcome = run(data)
     assert outcome.choice.text == "a\U0001f600�(b�"
     assert run(data, [1] * len(data)) == outcome

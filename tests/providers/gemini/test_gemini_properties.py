@@ -113,8 +113,9 @@ def texts_of(deltas: list[Delta]) -> list[str]:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["candidates", "content", "parts", "text", "thought", "functionCall", "name", "args", "index",
-                         "partialArgs", "jsonPath", "finishReason", "usageMetadata", "promptFeedback", "blockReason",
+        st.sampled_from(["candidates", "content", "parts", "text", "thought", "functionCall", "name", "args",
+                         "index", "partialArgs", "jsonPath", "finishReason",
+                         "usageMetadata", "promptFeedback", "blockReason",
                          "error", "thoughtSignature", "citationMetadata", "totalTokenCount", "logprobsResult"]),
         inner, max_size=4,
     ),

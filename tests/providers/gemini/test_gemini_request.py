@@ -89,7 +89,8 @@ EVERY_FIELD: dict[str, tuple[Any, dict[str, Any] | str]] = {
     "logprobs": (True, {"generationConfig": {"responseLogprobs": True}}),
     "top_logprobs": (3, "goes with logprobs=True"),
     "response_format": ("json_object", {"generationConfig": {"responseMimeType": "application/json"}}),
-    "reasoning_effort": ("low", {"generationConfig": {"thinkingConfig": {"thinkingBudget": 1024, "includeThoughts": True}}}),
+    "reasoning_effort": ("low", {"generationConfig": {
+        "thinkingConfig": {"thinkingBudget": 1024, "includeThoughts": True}}}),
     "tools": ([TOOL], {"tools": [{"functionDeclarations": [
         {"name": "add", "description": "adds", "parametersJsonSchema": TOOL["parameters"]}]}]}),
     "parallel_tool_calls": (False, "Gemini may always call in parallel"),
@@ -137,9 +138,11 @@ def test_what_is_dropped_is_said(caplog: pytest.LogCaptureFixture) -> None:
         ({"messages": [{"role": "tool", "tool_call_id": "x", "content": "1"}]}, "tool_call_id"),
         ({"n": 9}, "n"),
         ({"stop": list("abcdef")}, "stop"),
-        ({"messages": [{"role": "assistant", "content": [{"type": "tool_call", "id": "1", "name": "f", "arguments": "[1]"}]},
+        ({"messages": [{"role": "assistant", "content": [
+            {"type": "tool_call", "id": "1", "name": "f", "arguments": "[1]"}]},
                        {"role": "user", "content": "x"}]}, "arguments"),
-        ({"messages": [{"role": "assistant", "content": [{"type": "tool_call", "id": "1", "name": "f", "complete": False}]},
+        ({"messages": [{"role": "assistant", "content": [
+            {"type": "tool_call", "id": "1", "name": "f", "complete": False}]},
                        {"role": "user", "content": "x"}]}, "messages.0.content.0"),
         ({"messages": [{"role": "system", "content": [{"type": "image", "url": "https://x.test/a.png"}]},
                        {"role": "user", "content": "x"}]}, "messages.0"),
@@ -321,7 +324,8 @@ def test_an_answer_goes_to_another_wire_and_back_without_what_cannot_travel() ->
 
 def state(**fields: Any) -> RetryState:
     request = ChatRequest(model="p/m", messages="hi")
-    told = {"stream_id": "s", "request_id": "r", "request": request, "epoch": 1, "provider": "p", "model_asked": "m",
+    told = {"stream_id": "s", "request_id": "r", "request": request, "epoch": 1, "provider": "p",
+            "model_asked": "m",
             "deadline_left_s": 1.0, "updated_at": 0.0}  # fmt: skip
     return RetryState(**{**told, **fields})
 

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 from interactions_wire import CODEC, Outcome, call, run
-from recorded_interactions import STREAMS, differences, expected
 
 from greenroom.messages.commands import WireHead
 from greenroom.messages.deltas import Delta
 
 from recorded_chats import Found, headers_of, random_sizes, stream_bytes
+from recorded_interactions import STREAMS, differences, expected
 from shared_files import CORPUS
 
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")

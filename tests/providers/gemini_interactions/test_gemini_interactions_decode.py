@@ -284,8 +284,8 @@ JSON = st.recursive(
         ["text", "thought", "function_call", "arguments_delta", "model_output", "completed", "failed", "{", ""]
     ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["type", "index", "step", "delta", "content", "text", "arguments", "id", "name", "signature",
-                         "interaction", "status", "usage", "event_id", "error", "summary", "annotations"]),
+        st.sampled_from(["type", "index", "step", "delta", "content", "text", "arguments", "id", "name",
+                         "signature", "interaction", "status", "usage", "event_id", "error", "summary", "annotations"]),
         inner, max_size=5,
     ),
     max_leaves=16,
@@ -298,7 +298,8 @@ KINDS = st.sampled_from(
 
 @settings(deadline=None, max_examples=120)
 @given(st.lists(st.tuples(KINDS, st.dictionaries(
-    st.sampled_from(["index", "step", "delta", "interaction", "usage", "event_id", "error", "status"]), JSON, max_size=4,
+    st.sampled_from(["index", "step", "delta", "interaction", "usage", "event_id", "error", "status"]),
+    JSON, max_size=4,
 )), max_size=6), st.lists(st.integers(0, 40), max_size=40), st.booleans())  # fmt: skip
 def test_law_wrong_types_never_raise_and_every_cut_says_the_same(
     given: list[tuple[str, dict[str, Any]]], sizes: list[int], clean: bool

@@ -136,7 +136,8 @@ def test_an_answer_goes_back_as_it_came() -> None:
             delta(0, "thought_signature", signature="c2ln"), stop(0),
             start(1, "code_execution_call", id="x", arguments={"code": "1"}), stop(1),
             start(2, "model_output"), delta(2, "text", text="Look"), stop(2),
-            start(3, "function_call", id="c1", name="f"), delta(3, "arguments_delta", arguments='{"x":1}'), stop(3),
+            start(3, "function_call", id="c1", name="f"),
+            delta(3, "arguments_delta", arguments='{"x":1}'), stop(3),
             completed("requires_action"),
         )
     ).choice.message  # fmt: skip
@@ -192,7 +193,8 @@ def test_parts_of_other_wires_are_left_out_and_a_cut_answer_is_gone_on_with_in_w
         ({"messages": [{"role": "user", "content": "hi", "name": "Ann"}]}, "messages.0.name"),
         ({"reasoning_effort": "none"}, "reasoning_effort"),
         ({"messages": [{"role": "assistant", "content": [
-            {"type": "tool_call", "id": "1", "name": "f", "arguments": "[1]"}]}, {"role": "user", "content": "x"}]},
+            {"type": "tool_call", "id": "1", "name": "f", "arguments": "[1]"}]},
+            {"role": "user", "content": "x"}]},
          "arguments"),
     ],
 )  # fmt: skip
