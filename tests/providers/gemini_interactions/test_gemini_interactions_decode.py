@@ -285,7 +285,8 @@ JSON = st.recursive(
     ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from(["type", "index", "step", "delta", "content", "text", "arguments", "id", "name",
-                         "signature", "interaction", "status", "usage", "event_id", "error", "summary", "annotations"]),
+                         "signature", "interaction", "status", "usage", "event_id", "error", "summary",
+                         "annotations"]),
         inner, max_size=5,
     ),
     max_leaves=16,
