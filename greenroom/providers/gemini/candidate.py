@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from greenroom.messages.answer import ChoiceEnd
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
-from greenroom.messages.parts import Part, ToolCallPart
+from greenroom.messages.parts import Part, TextPart, ToolCallPart
 from greenroom.providers.gemini.calls import WIRE, Calls
 from greenroom.providers.gemini.reasons import CONTINUATION, finish_word, reason_of
 from greenroom.providers.wire.allowance import Allowance
@@ -39,17 +39,15 @@ class Candidate:
         self._writer, self.index, self._allowance = writer, index, allowance
         calls = sum(isinstance(part, ToolCallPart) for part in delivered)
         self._calls = Calls(writer, index, seed, allowance, calls)
-        self.kind = ""
+        last = delivered[-1] if delivered else None
+        runs = isinstance(last, TextPart) and last.signature is None
+        self.kind = "text" if runs else ""
         self.block = len(delivered) - 1
         self.finish: str | None = None
         self.token: str | None = None
         """What asks for the rest of an answer that the server paused."""
         self.facts: dict[str, Any] = {}
         self._sizes: dict[str, int] = {}
-
-    @property
-    def has_content(self) -> bool:
-        return self.kind != ""
 
     def take(self, given: dict[str, Any]) -> None:
         """One chunk's share of this candidate."""
