@@ -23,6 +23,7 @@ from greenroom.providers.gemini_interactions.usage import usage_of
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream, protocol, too_much
 from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
@@ -33,6 +34,9 @@ _STARTS = frozenset({"step.start", "content.start"})
 _DELTAS = frozenset({"step.delta", "content.delta"})
 _STOPS = frozenset({"step.stop", "content.stop"})
 _KNOWN = _BEGINS | _ENDS | _STARTS | _DELTAS | _STOPS | {"interaction.status_update", "error"}
+_PLAIN = frozenset({"event_type", "index", "delta"})
+_PLAIN_DELTA = frozenset({"text", "type"})
+_PIECE = ("delta", "text")
 _USAGE_BYTES = 16 * 1024
 _INDEX_MAX = 10**6
 
@@ -47,8 +51,9 @@ class Events:
     """One owner. Implements Reader."""
 
     __slots__ = (
-        "_allowance", "_behind", "_cursor", "_facts", "_json", "_model", "_raw", "_response_id", "_status",
-        "_steps", "_token", "_usage", "_usage_told", "_writer", "failure", "has_worked", "is_over",
+        "_allowance", "_behind", "_cursor", "_envelope", "_facts", "_json", "_line", "_model", "_raw",
+        "_response_id", "_status", "_steps", "_token", "_usage", "_usage_told", "_writer",
+        "failure", "has_worked", "is_over",
     )  # fmt: skip
 
     ends_in_order = False
@@ -71,6 +76,9 @@ class Events:
         self._behind = self._cursor
         """A resumed stream begins behind this event."""
         self._json = JsonReader()
+        self._envelope = Envelope()
+        self._line = b""
+        """The line with the event's name before what the envelope knows."""
         self._usage: dict[str, Any] = {}
         self._usage_told = False
         self._facts: dict[str, Any] = {}
@@ -92,19 +100,40 @@ class Events:
         """The server stopped at a limit of its own and gave a token for the rest."""
         return self._status == "requires_continuation" and self._token is not None
 
-    def take_lone(self, data: bytes) -> bool:  # noqa: ARG002
-        """Events have names: they come in two lines, which the framing reads."""
-        return False
+    def take_lone(self, data: bytes) -> bool:
+        """Reads all that a read brought, if it is one framed event that the envelope knows. False: it is not."""
+        if not data.startswith(self._line):
+            return False
+        piece = self._envelope.lone_piece(data[len(self._line) :])
+        if piece is None or self.failure is not None:
+            return False
+        if piece:
+            self._writer.text(0, self._envelope.block, piece)
+        return True
 
     def take(self, event: SseEvent) -> bool:
         """Reads one event. False: it holds no JSON object. Raises ValueError where it is no JSON, TooMuchError."""
+        envelope = self._envelope
+        piece = envelope.piece(event.data)
+        if piece is not None:
+            if piece:
+                self._writer.text(0, envelope.block, piece)
+            return True
         given = self._json.read(event.data)
         if type(given) is not dict:
             return False
+        envelope.forget()
+        before = self._writer.seq
+        if self._take(event, given) and envelope.is_eager and self._writer.seq == before + 1:
+            self._learn(event, given)
+        return True
+
+    def _take(self, event: SseEvent, given: dict[str, Any]) -> bool:
+        """True: it was a delta."""
         told = given.get("event_type")
         kind = told if isinstance(told, str) else event.event
         if self._is_repeated(given.get("event_id") or event.id):
-            return True
+            return False
         if kind in _DELTAS:
             self._step(kind, given)
         else:
@@ -113,7 +142,17 @@ class Events:
             self.failure = too_much(self._allowance)
         if self._raw and kind not in _KNOWN:
             self._writer.raw(kind, freeze_wire(given))
-        return True
+        return kind in _DELTAS and self.failure is None
+
+    def _learn(self, event: SseEvent, given: dict[str, Any]) -> None:
+        """Later events like this one need no parsing, if it held one piece of text and no cursor."""
+        delta, index = given.get("delta"), given.get("index")
+        if type(delta) is not dict or not given.keys() <= _PLAIN or not delta.keys() <= _PLAIN_DELTA:
+            return
+        is_text = delta.get("type") == "text" and isinstance(delta.get("text"), str) and delta["text"]
+        if is_text and type(index) is int and self._envelope.learn(event.data, given, _PIECE):
+            self._envelope.block = index
+            self._line = b"" if event.event == "message" else b"event: %b\n" % event.event.encode()
 
     def take_whole(self, answer: dict[str, Any]) -> bool:
         """Reads an interaction that was not streamed. False: it is none."""

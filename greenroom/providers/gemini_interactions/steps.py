@@ -88,6 +88,8 @@ class Steps:
         step = self._open.get(index)
         if step is None:
             step = self._begin(index, _kind_of(kind))
+        if step.kind in _NOT_OURS:
+            return
         if kind == "text":
             self._text(index, given.get("text"))
         elif kind.startswith("thought"):
@@ -100,7 +102,7 @@ class Steps:
             self._annotate(given.get("annotations"))
         elif kind in _MEDIA and step.kind in _TEXTS:
             self._say_item({"type": "model_output", "content": [given]})
-        elif step.kind not in _NOT_OURS:
+        else:
             self._keep(step, given)
 
     def stop(self, index: int) -> None:

@@ -77,6 +77,12 @@ def test_thoughts_text_and_calls() -> None:
     assert {first.type, second.type} == {"tool_call"}
 
 
+def test_what_was_asked_is_no_answer() -> None:
+    asked = [start(0, "user_input"), *[delta(0, "text", text="asked ")] * 4, stop(0)]
+    outcome = ran(created(), *asked, start(1, "model_output"), delta(1, "text", text="said"), completed())
+    assert outcome.choice.text == "said"
+
+
 def test_the_older_names_of_the_events() -> None:
     events = [
         {**created(), "event_type": "interaction.start"},
@@ -309,3 +315,29 @@ def test_law_wrong_types_never_raise_and_every_cut_says_the_same(
     assert run(data, sizes, clean=clean, raw_deltas=True) == run(data, clean=clean, raw_deltas=True)
     for _, fields in given:
         run(json.dumps({"status": "completed", **fields}).encode())
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
+    ['"', "\\", '"}', "", "a"]
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(WORDS, st.sampled_from([0, 0, 0, 1]), st.sampled_from(["", "", "", "e1"])), max_size=14
+    ),
+    st.lists(st.integers(1, 60), max_size=60),
+    st.booleans(),
+)
+def test_law_running_text_is_what_was_said(
+    pieces: list[tuple[str, int, str]], sizes: list[int], named: bool
+) -> None:
+    events = [delta(index, "text", event_id or None, text=word) for word, index, event_id in pieces]
+    data = sse(created(), start(0, "model_output"), *events, completed())
+    if not named:
+        data = b"".join(line + b"\n" for line in data.split(b"\n")[:-1] if not line.startswith(b"event: "))
+    outcome = run(data)
+    assert outcome.choice.text == "".join(word for word, _, _ in pieces)
+    assert run(data, sizes) == outcome
+    assert run(data, [len(each) + 2 for each in data.split(b"\n\n")]) == outcome
