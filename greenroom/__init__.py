@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         UnknownFailure,
         WouldDeadlock,
     )
+    from greenroom.messages.models import ModelInfo, ModelList, ModelListUnavailable
     from greenroom.messages.options import DEBUG, HIGH_THROUGHPUT, JSON_MODE, LOW_LATENCY, StreamingOptions
     from greenroom.messages.parts import (
         ImagePart,
@@ -76,10 +77,11 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.rate_limits import RateLimit, RateLimits
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
     from greenroom.messages.statistics import SystemStatistics
     from greenroom.messages.usage import Usage
-    from greenroom.providers.registry import register_codec, register_profile
+    from greenroom.providers.registry import register_codec, register_model_source, register_profile
     from greenroom.supervision.telemetry import StructlogSink
     from greenroom.system import ActorSystem
 
@@ -106,14 +108,16 @@ _HOMES = {
         "StreamError", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure",
         "WouldDeadlock",
     ),
+    "messages.models": ("ModelInfo", "ModelList", "ModelListUnavailable"),
     "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
     "messages.parts": (
         "ImagePart", "ProviderPart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
+    "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
     "messages.statistics": ("SystemStatistics",),
     "messages.usage": ("Usage",),
-    "providers.registry": ("register_codec", "register_profile"),
+    "providers.registry": ("register_codec", "register_model_source", "register_profile"),
     "supervision.telemetry": ("StructlogSink",),
     "system": ("ActorSystem",),
 }  # fmt: skip
@@ -163,6 +167,9 @@ __all__ = [
     "InternalError",
     "InvalidInput",
     "Message",
+    "ModelInfo",
+    "ModelList",
+    "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
     "OutputLimitExceeded",
@@ -173,7 +180,9 @@ __all__ = [
     "ProviderOverloaded",
     "ProviderPart",
     "QuotaExceeded",
+    "RateLimit",
     "RateLimited",
+    "RateLimits",
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
@@ -221,5 +230,6 @@ __all__ = [
     "delta_json",
     "load_config",
     "register_codec",
+    "register_model_source",
     "register_profile",
 ]

@@ -1,5 +1,6 @@
 """One `Endpoint` a configured provider: its codec, keys, transport and connection actor, put together."""
 
+import functools
 import threading
 from typing import Any
 
@@ -7,17 +8,26 @@ import pykka
 from pydantic import SecretStr
 
 from greenroom.actors.blocking import KeyAsker
+from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
+from greenroom.actors.model_place import ModelPlace
+from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig
-from greenroom.messages.contracts import Clock, Codec, Target
+from greenroom.messages.contracts import Clock, Codec, Target, Transport
+from greenroom.messages.events import ActorZombie
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
-from greenroom.providers.registry import codec_for
+from greenroom.providers.rate_limit_headers import rate_limits_of
+from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import Permanent
+
+THREADS_END_S = 1.0
+"""Interrupted connections end in a moment; what hangs longer is left to end with the process."""
 
 
 class Endpoint:
@@ -34,13 +44,19 @@ class Endpoint:
         self.base_url = _base_url(name, config, profile)
         _require_key(name, config, profile)
         self._profile = profile.name
+        self._own_model_names = profile.own_model_names
+        self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._asker: pykka.ActorRef[KeyAsker] | None = None
-        transport = _transport(name, self.base_url, config, clock)
+        transport = _transport(name, self.base_url, config, dispatcher, clock)
+        self._threads = transport if isinstance(transport, BlockingTransport) else None
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
+        place = self.target("")
+        source = functools.partial(model_source_for, place.kind, place.profile)
+        self.models = ModelPlace(place, self.api_keys, self.headers, source, config.proxy, config.ca_bundle)
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
         self.child = Permanent(name, Connection, (name, config, transport), cell)
 
@@ -59,8 +75,13 @@ class Endpoint:
         """Where a request for this model goes, with all that was learnt of the server so far."""
         return Target(
             provider=self.name, kind=self._kind, model=model, profile=self._profile,
-            base_url=self.base_url, local=self._local, adjustments=self._adjustments,
+            base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
+            adjustments=self._adjustments,
         )  # fmt: skip
+
+    def rate_limits(self, head: WireHead, at: float) -> RateLimits | None:
+        """What an answer's headers tell of this provider's limits. `at`: seconds since 1970 UTC."""
+        return rate_limits_of(head.headers, self._limit_windows_s, at)
 
     def adjust(self, patch: str) -> None:
         """Remember a fact about the server for later requests."""
@@ -68,9 +89,13 @@ class Endpoint:
             self._adjustments |= {patch}
 
     def close(self) -> None:
-        """Its thread, if it has one, ends with what it is doing now."""
+        """Its threads, if it has any, end with what they are doing now. Waits for those of connections, for
+        `THREADS_END_S` at most.
+        """
         if self._asker is not None:
             self._asker.stop(block=False)
+        if self._threads is not None:
+            self._threads.join(THREADS_END_S)
 
 
 def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
@@ -82,7 +107,9 @@ def _base_url(name: str, config: ProviderConfig, profile: Profile) -> str:
     return url
 
 
-def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -> ReactorTransport:
+def _transport(
+    name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
+) -> Transport:
     """Opens nothing; but a CA bundle that cannot be read is said now, not by the first request."""
     if config.ca_bundle is not None:
         try:
@@ -90,13 +117,36 @@ def _transport(name: str, base_url: str, config: ProviderConfig, clock: Clock) -
         except BundleError as error:
             raise _wrong(name, "ca_bundle", f"must be a PEM file that can be read: {error}") from None
     try:
+        if config.transport == "requests":
+            return _in_threads(name, base_url, config, dispatcher, clock)
         return ReactorTransport(base_url, proxy=config.proxy, ca_bundle=config.ca_bundle, clock=clock)
+    except InvalidInput:
+        raise
     except ValueError as error:
         # The field itself was checked when the configuration was made.
         remedy = "set HTTPS_PROXY, HTTP_PROXY or ALL_PROXY right, NO_PROXY for this host, or the field"
         raise _wrong(
             name, "proxy", f"is not set, and the environment's cannot be used: {error}; {remedy}"
         ) from None
+
+
+def _in_threads(
+    name: str, base_url: str, config: ProviderConfig, dispatcher: Dispatcher, clock: Clock
+) -> BlockingTransport:
+    from greenroom.providers.requests_transport import RequestsLines, unfit
+
+    if (why := unfit()) is not None:
+        raise _wrong(name, "transport", f"'requests' {why}; update it, or leave the field out")
+    lines = RequestsLines(
+        base_url, clock=clock, session=config.session, proxy=config.proxy, ca_bundle=config.ca_bundle
+    )
+
+    def zombie() -> None:
+        dispatcher.count_zombie()
+        fields = {"kind": "line_keeper", "incarnation": 1, "reason": "a blocking read was not interrupted"}
+        dispatcher.report(ActorZombie, actor=f"/endpoints/{name}", **fields)
+
+    return BlockingTransport(lines, dispatcher.call, zombie)
 
 
 def _require_key(name: str, config: ProviderConfig, profile: Profile) -> None:

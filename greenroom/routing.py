@@ -49,11 +49,21 @@ def resolve(model: str | None, config: SystemConfig, endpoints: Mapping[str, E])
     if not name:
         raise _wrong(repr(asked), f"must be provider/model{_example(provider, endpoints)}")
     if provider not in endpoints:
-        near = difflib.get_close_matches(provider, endpoints, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        known = ", ".join(endpoints) or "none"
-        raise _wrong(repr(asked), f"no provider {provider!r} is configured; {hint}configured: {known}")
+        raise _wrong(repr(asked), _not_configured(provider, endpoints))
     return endpoints[provider], name
+
+
+def configured(provider: object, endpoints: Mapping[str, E]) -> E:
+    """The endpoint of that name. Raises InvalidInput naming `provider`."""
+    if not isinstance(provider, str) or provider not in endpoints:
+        raise InvalidInput("", [Problem("provider", repr(provider), _not_configured(provider, endpoints))])
+    return endpoints[provider]
+
+
+def _not_configured(provider: object, endpoints: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(str(provider), endpoints, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"no provider {provider!r} is configured; {hint}configured: {', '.join(endpoints) or 'none'}"
 
 
 def _example(name: str, endpoints: Mapping[str, object]) -> str:

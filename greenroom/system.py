@@ -8,7 +8,7 @@ import functools
 import logging
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import pykka
 
@@ -23,6 +23,10 @@ from greenroom.actors.future import Future, refuse_to_block
 from greenroom.actors.handle import Stream, completion_future
 from greenroom.actors.ids import with_ids
 from greenroom.actors.job import Job
+from greenroom.actors.model_cache import CacheRules
+from greenroom.actors.model_catalog import LookUpModels, ModelCatalog
+from greenroom.actors.model_lists import catalog_statistics, list_of, lists_of
+from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
@@ -37,13 +41,15 @@ from greenroom.messages.failures import (
     SystemStopped,
 )
 from greenroom.messages.invalid import Problem
+from greenroom.messages.models import ModelList
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
 from greenroom.providers.tokens import count_tokens
-from greenroom.routing import new_id, resolve
+from greenroom.routing import configured, new_id, resolve
 from greenroom.supervision.absences import Absences
+from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
 from greenroom.supervision.requests import LiveRequests, Requests, closing, judged
 from greenroom.supervision.root import Permanent, Root
@@ -81,6 +87,7 @@ class ActorSystem:
         self._lock = threading.Lock()
         self._counter: pykka.ActorRef[TokenCounter] | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
+        self._catalog_cell = self._dispatcher.new_cell("/models", "model_catalog")
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
@@ -115,6 +122,8 @@ class ActorSystem:
         children = [
             Permanent("requests", Requests, (self._live, self.config.max_streams), self._requests_cell)
         ]
+        rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
+        children += [Permanent("models", ModelCatalog, (rules, list_failure), self._catalog_cell)]
         children += [endpoint.child for endpoint in self._endpoints.values()]
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
@@ -230,8 +239,12 @@ class ActorSystem:
             target=target, options=options, codec=endpoint.codec, channel=Channel(options),
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
-            token_counter=counter,
+            models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
+            rate_limits=endpoint.rate_limits,
         )  # fmt: skip
+
+    def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
+        return ModelLookUp(self._catalog_cell.ref, endpoint.models)
 
     def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
         """The actor that counts with tiktoken, started when the first request wants it."""
@@ -244,6 +257,32 @@ class ActorSystem:
 
     # ---- what is going on
 
+    @overload
+    def models(
+        self, provider: str, *, refresh: bool = False, timeout_s: float = 30.0
+    ) -> "Future[ModelList]": ...
+    @overload
+    def models(
+        self, provider: None = None, *, refresh: bool = False, timeout_s: float = 30.0
+    ) -> "Future[tuple[ModelList, ...]]": ...
+    def models(
+        self, provider: str | None = None, *, refresh: bool = False, timeout_s: float = 30.0
+    ) -> "Future[ModelList] | Future[tuple[ModelList, ...]]":
+        """A future of this provider's models; without `provider`, of one list for each that is configured.
+
+        A list younger than `model_list_ttl_s` is given as it is, unless `refresh`. Where the provider cannot be
+        asked within `timeout_s`, an older list is given, marked `stale`; without one the future fails with
+        ModelListUnavailable. Among all lists such a one is empty, and has its `failure`.
+        Raises InvalidInput where no such provider is configured, SystemStopped and SystemDown as `stream` does.
+        """
+        self._check_open()
+        wait_s = seconds("timeout_s", timeout_s)
+        if provider is None:
+            asked = [LookUpModels(e.models, None, refresh, wait_s) for e in self._endpoints.values()]
+            return lists_of(self._catalog_cell.ref, asked, self)
+        endpoint = configured(provider, self._endpoints)
+        return list_of(self._catalog_cell.ref, LookUpModels(endpoint.models, None, refresh, wait_s), self)
+
     def statistics(self, timeout_s: float = 5.0) -> SystemStatistics:
         """One frozen snapshot of every component. Blocks for a moment: not for dispatcher threads."""
         self._check_open()
@@ -251,11 +290,13 @@ class ActorSystem:
         requests = self._requests_cell.ref.ask(GetStatistics(), timeout=wait_s)
         refs = {name: endpoint.child.cell.ref for name, endpoint in self._endpoints.items()}
         asked = {name: ref.ask(GetStatistics(), block=False) for name, ref in refs.items()}
+        models = self._catalog_cell.ref.ask(GetStatistics(), block=False)
         runtime = self._dispatcher.statistics()
         return SystemStatistics(
             at_s=self._clock.wall_s(),
             requests=requests,
             endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
+            models=catalog_statistics(models, self.config.model_lists_max, wait_s),
             runtime=RuntimeStatistics(
                 actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
                 zombies_total=runtime.zombies,

@@ -14,7 +14,8 @@ from greenroom.messages import request as r
 from greenroom.messages import retry_state as rs
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.config import ProviderConfig, SystemConfig
-from greenroom.messages.events import Event, event_types
+from greenroom.messages.event_lines import event_types
+from greenroom.messages.events import Event
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.usage import Usage

@@ -45,10 +45,15 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
     ("greenroom.providers.sse", "sseclient"): "loads when used: most streams take the short path",
     ("greenroom.providers.tokens", "tiktoken"): "loads when used: heavy",
     ("greenroom.providers.registry", "*"): "a wire loads when it is used",
+    ("greenroom.providers.model_sources", "*"): "requests loads in the thread of the first fetch",
     (
         "greenroom.providers.simulator.pytest_plugin",
         "greenroom.providers.simulator.server",
     ): "pytest loads the plugin in every run of whoever installed greenroom",
+    (
+        "greenroom.endpoints",
+        "greenroom.providers.requests_transport",
+    ): "requests and urllib3 load when an endpoint uses them",
     ("greenroom.system", "greenroom.config"): "loads when no configuration was given in code",
     **dict.fromkeys(
         (
@@ -57,6 +62,7 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
             ("greenroom.cli.main", "greenroom.cli.chat"),
             ("greenroom.cli.main", "greenroom.cli.chat_arguments"),
             ("greenroom.cli.main", "greenroom.cli.faults"),
+            ("greenroom.cli.main", "greenroom.cli.models"),
             ("greenroom.cli.main", "greenroom.cli.show_config"),
             ("greenroom.cli.main", "greenroom.providers.simulator.command"),
             ("greenroom.cli.main", "importlib.metadata"),
@@ -74,7 +80,7 @@ BROAD_CATCHES: dict[str, str] = {
 
 SECRET_READERS: dict[str, str] = {
     "greenroom.messages.config": "checks that a key or header can be sent",
-    "greenroom.actors.job": "takes the next key for an attempt",
+    "greenroom.actors.job": "takes the next key for an attempt, and marks credentials by a salted digest",
     "greenroom.endpoints": "hands an endpoint's headers to its attempts",
     "greenroom.providers.local_model.child": "gives the child process its key and asks its health with it",
 }

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/configuration.md", "docs/consuming.md", "docs/testing.md")
+PAGES = ("README.md", "docs/configuration.md", "docs/consuming.md", "docs/models.md", "docs/testing.md")
 ONE_PROGRAM = {"docs/consuming.md"}
 """Pages whose blocks follow one another; elsewhere each stands alone."""
 PROGRAM = """
 from typing import assert_never
 
 from greenroom import (
-    ActorSystem, ChatRequest, Completion, Delta, Future, Message, ProviderConfig, RawDelta, ReasoningDelta,
-    RefusalDelta, StreamReset, StreamSeam, SystemConfig, TextDelta, ToolCallCompleted, ToolCallDelta,
-    ToolCallStarted, ToolSpec, UsageDelta,
+    ActorSystem, ChatRequest, Completion, Delta, Future, Message, ModelList, ProviderConfig, ProviderItem,
+    RawDelta, ReasoningDelta, RefusalDelta, StreamReset, StreamSeam, SystemConfig, TextDelta, ToolCallCompleted,
+    ToolCallDelta, ToolCallStarted, ToolSpec, UsageDelta,
 )
 from greenroom.providers.simulator import HttpAnswer, Script
 
@@ -33,7 +33,9 @@ def shown(delta: Delta) -> str:
             return name
         case UsageDelta(usage=usage):
             return str(usage.output_tokens)
-        case ToolCallDelta() | ToolCallCompleted() | StreamSeam() | StreamReset() | RawDelta():
+        case ToolCallDelta() | ToolCallCompleted() | StreamSeam() | StreamReset():
+            return ""
+        case ProviderItem() | RawDelta():
             return ""
         case _:
             assert_never(delta)
@@ -45,6 +47,11 @@ async def answer(system: ActorSystem) -> str:
     future: Future[Completion] = system.ask(ChatRequest(messages="hi"))
     whole: Completion = await stream
     return "".join(pieces) + (await future).text + whole.text + str(first)
+
+async def names(system: ActorSystem) -> list[str]:
+    one: Future[ModelList] = system.models("a", refresh=True)
+    every: tuple[ModelList, ...] = await system.models()
+    return [model.id for listed in (await one, *every) for model in listed.models]
 
 providers = {"a": ProviderConfig(base_url="http://a/v1", api_key=lambda: "k", headers={"x-a": "b"})}
 config = SystemConfig(providers=providers, default_model="a/b")

@@ -36,6 +36,5 @@ class Aggregator(LoopActor):
 
 
 def completed(fold: Fold, finish: Finish) -> Completion[Any]:
-    """The draft with the choices that the fold holds."""
-    update = {"choices": fold.choices(finish.answer), "last_seq": fold.last_seq}
-    return finish.draft.model_copy(update=update)
+    """The facts, and the choices that the fold holds."""
+    return Completion(**finish.facts, choices=fold.choices(finish.answer), last_seq=fold.last_seq)

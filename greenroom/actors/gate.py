@@ -40,7 +40,8 @@ class Gate:
         self.channel = channel
         self.journal = Journal()
         self.aggregator: Ref[Any] | None = None
-        """Told what the journal compacts; the rest goes to it with the end."""
+        """Told what the journal compacts; the rest goes to it with the end. At first it is the request's scope,
+        which makes one as soon as something was compacted."""
         self.checkpoint = Checkpoint()
         self.epoch = self.epoch_opened = 0
         """`epoch` may commit now; `epoch_opened` was the last that might, and stays when that is fenced."""

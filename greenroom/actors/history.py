@@ -6,6 +6,7 @@ from greenroom.messages.commands import AttemptOver
 from greenroom.messages.completion import Timings
 from greenroom.messages.contracts import Target
 from greenroom.messages.failures import Failure
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.retry_state import AttemptRecord
 from greenroom.messages.usage import NO_USAGE, Usage
 
@@ -13,12 +14,14 @@ from greenroom.messages.usage import NO_USAGE, Usage
 class History:
     """Written by the request's scope; stands in its job, so that a crash of the scope loses none of it."""
 
-    __slots__ = ("_began_s", "_opened_s", "_ttft_s", "records", "running")
+    __slots__ = ("_began_s", "_opened_s", "_ttft_s", "rate_limits", "records", "running")
 
     def __init__(self) -> None:
         self.records: tuple[AttemptRecord, ...] = ()
         self.running = False
         """An attempt has begun, and its end is not told yet."""
+        self.rate_limits: RateLimits | None = None
+        """As the last attempt that was told any was told them."""
         self._began_s = 0.0
         self._opened_s: float | None = None
         self._ttft_s: float | None = None
@@ -38,6 +41,7 @@ class History:
     ) -> None:
         """The attempt has ended, and this was decided after it."""
         self.running = False
+        self.rate_limits = over.rate_limits or self.rate_limits
         if self._ttft_s is None and over.first_content_s is not None:
             self._opened_s, self._ttft_s = over.opened_s, over.first_content_s
         elif self._ttft_s is None:

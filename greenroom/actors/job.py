@@ -1,6 +1,8 @@
 """One request with all that its actors need: made in the caller's thread, never shared with another."""
 
+import hashlib
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +13,15 @@ from pydantic import SecretStr
 from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
 from greenroom.actors.history import History
+from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.ref import Ref
+from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, Codec, Target
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
+
+_MARK_SALT = os.urandom(32)
 
 
 class ApiKeys:
@@ -32,6 +39,24 @@ class ApiKeys:
         if not self._keys:
             return None
         return self._keys[next(self._turn) % len(self._keys)].get_secret_value()
+
+    def first(self) -> str | None:
+        """The first key, whoever's turn it is; None where there is none. Any thread."""
+        return self._keys[0].get_secret_value() if self._keys else None
+
+    def mark(self) -> str:
+        """Equal for equal credentials in this process, and says nothing of them."""
+        if self.asker is not None:
+            return self.asker.actor_urn
+        digest = hashlib.blake2b(key=_MARK_SALT, digest_size=16)
+        for key in self._keys:
+            digest.update(key.get_secret_value().encode() + b"\0")
+        return digest.hexdigest()
+
+
+def untold(_head: WireHead, _at: float) -> RateLimits | None:
+    """Of a provider whose headers nobody reads."""
+    return None
 
 
 @dataclass(slots=True)
@@ -52,6 +77,10 @@ class Job:
     started_at: float
     adjust: Callable[[str], None]
     """Called with a patch that the endpoint's later requests should respect too."""
+    rate_limits: Callable[[WireHead, float], RateLimits | None] = untold
+    """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
+    models: ModelLookUp | None = None
+    """Where its model is looked up first; None: it is not."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
     gate: Gate = field(init=False)

@@ -105,15 +105,10 @@ class LoopActor(LoopActorHooks):
         """Pykka's identity, a uuid4."""
         return self.actor_ref.actor_urn
 
-    @property
-    def actor_inbox(self) -> Any:  # type: ignore[override]
-        """The cell."""
-        return self._life.cell
-
-    @property
-    def actor_stopped(self) -> Any:  # type: ignore[override]
-        """Like a threading.Event; set from the moment the actor began to end."""
-        return self._life
+    actor_inbox: Any
+    """The cell."""
+    actor_stopped: Any
+    """Like a threading.Event; set from the moment the actor began to end."""
 
     ref = _View[Ref[Any]](lambda self: self._actor_ref)
     path = _View[str](lambda self: self._life.cell.path)

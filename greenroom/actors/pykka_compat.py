@@ -38,6 +38,9 @@ class PykkaChanged(ImportError):  # noqa: N818
 class Life(Protocol):
     """What the hooks need of an incarnation; it is also the actor's `actor_stopped`."""
 
+    cell: Any
+    """The actor's inbox."""
+
     def set(self) -> None:
         """The actor takes no further message."""
 
@@ -89,8 +92,10 @@ def attach(actor: LoopActorHooks, life: Life, ref: pykka.ActorRef[Any]) -> None:
 
     In place of `pykka.Actor.__init__`: no uuid, no Event, no inbox.
     """
-    actor._life = life  # noqa: SLF001
+    actor._life = actor.actor_stopped = life  # type: ignore[assignment]  # noqa: SLF001
     actor._actor_ref = ref  # noqa: SLF001
+    # Plain attributes, as Pykka's own: its loop reads both for every message.
+    actor.actor_inbox = life.cell
 
 
 def run_mail(actor: LoopActorHooks) -> None:

@@ -38,7 +38,7 @@ class Reporter:
 
     def report(self, event: type[Event], **fields: Any) -> None:
         """The event is emitted, with the time and the ids of the message being handled."""
-        if self.wants(event.name):
+        if self.events is not None and self.wants(event.name):
             ids = current_ids.get()
             if ids is not None:
                 fields.update(request_id=ids.request_id, stream_id=ids.stream_id)

@@ -37,6 +37,7 @@ from greenroom.messages.commands import (
 from greenroom.messages.contracts import Decoded, Decoder, Wire
 from greenroom.messages.deltas import CONTENT, Delta
 from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.retry_state import RetryState
 from greenroom.messages.signals import AskFailed, Down, Ids, Reply
 
@@ -63,6 +64,7 @@ class StreamActor(LoopActor):
         self._batching = False
         self._last_read_s = 0.0
         self._opened_s: float | None = None
+        self._rate_limits: RateLimits | None = None
         self._first_content_s: float | None = None
         self._deltas = 0
         self._over = False
@@ -158,6 +160,7 @@ class StreamActor(LoopActor):
             decoder.head(read.head)
             self._opened_s = read.received_s - self._job.started_s
             self._tell.opened(read.head.status, self._opened_s)
+            self._rate_limits = self._job.rate_limits(read.head, read.received_s + self._wall_offset_s)
             if read.head.status >= 400 and self._clocks is not None:
                 self._clocks.refuse(read.received_s)
                 self._arm(read.received_s)
@@ -382,7 +385,7 @@ class StreamActor(LoopActor):
         over = AttemptOver(
             epoch=self._epoch, outcome=outcome, answer=answer, evidence=evidence,
             sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
-            first_content_s=self._first_content_s, deltas=self._deltas,
+            first_content_s=self._first_content_s, deltas=self._deltas, rate_limits=self._rate_limits,
         )  # fmt: skip
         # A socket's read brings no ids; what follows from the end has them again.
         self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))

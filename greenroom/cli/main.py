@@ -15,6 +15,7 @@ _READER_GONE = 141
 _COMMANDS = {
     "chat": "ask a model, and see its answer as it comes",
     "config": "show the configuration in force, and where each value stands",
+    "models": "list the models that the configured providers have",
     "simulate": "serve a simulated provider on loopback, for tests and demonstrations",
 }
 
@@ -76,6 +77,8 @@ def _add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
         from greenroom.cli.chat_arguments import add_arguments
     elif name == "config":
         from greenroom.cli.show_config import add_arguments
+    elif name == "models":
+        from greenroom.cli.models import add_arguments
     else:
         from greenroom.providers.simulator.command import add_arguments
     add_arguments(parser)
@@ -90,6 +93,10 @@ def _run(args: argparse.Namespace, terminal: Terminal) -> int:
         from greenroom.cli import show_config
 
         return show_config.run(args, terminal)
+    if args.command == "models":
+        from greenroom.cli import models
+
+        return models.run(args, terminal)
     from greenroom.providers.simulator import command
 
     return command.run(args)

@@ -16,7 +16,9 @@ from greenroom.messages.options import StreamingOptions
 from greenroom.providers.profile import Profile
 
 _PREFIX = "GREENROOM_"
-_SYSTEM_FIELDS = ("default_model", "max_streams", "drain_s", "slow_handler_s")
+_SYSTEM_FIELDS = (
+    "default_model", "max_streams", "drain_s", "slow_handler_s", "model_list_ttl_s", "model_lists_max",
+)  # fmt: skip
 _NAMED_APART = {
     "STEER_STREAMING_STATE_TTL": ("options", "state_ttl_s"),
     "GREENROOM_STREAM_STATE_TTL_S": ("options", "state_ttl_s"),  # the newer name, so it wins

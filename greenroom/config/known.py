@@ -10,7 +10,7 @@ from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile, profile_for, profile_names
 from greenroom.providers.registry import codec_kinds
 
-_NOT_SPOKEN = {"anthropic": ("ANTHROPIC_API_KEY",), "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}
+_NOT_SPOKEN = {"gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}
 """Wires that are still to come: their keys configure nothing yet, and the command line says so."""
 
 

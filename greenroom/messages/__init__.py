@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Decoder,
         EventSink,
         Link,
+        ModelListError,
+        ModelQuery,
         ModelSource,
         PriceBook,
         RetryStore,
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
         delta_from_json,
         delta_json,
     )
-    from greenroom.messages.events import Event, event_from_json, event_json, event_types
+    from greenroom.messages.event_lines import event_from_json, event_json, event_types
+    from greenroom.messages.events import Event
     from greenroom.messages.failures import (
         AdmissionRefused,
         BudgetExceeded,
@@ -97,6 +100,7 @@ if TYPE_CHECKING:
         valid_text,
     )
     from greenroom.messages.invalid import GreenroomError, InvalidInput, Problem
+    from greenroom.messages.models import ListedModels, LoadState, ModelInfo, ModelList, ModelListUnavailable
     from greenroom.messages.options import (
         DEBUG,
         DEFAULT,
@@ -115,6 +119,8 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.quoted import without_quotes
+    from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
     from greenroom.messages.request import (
         ChatRequest,
         Message,
@@ -134,6 +140,7 @@ if TYPE_CHECKING:
         RetryState,
     )
     from greenroom.messages.statistics import (
+        CatalogStatistics,
         EndpointStatistics,
         RequestStatistics,
         RuntimeStatistics,
@@ -158,6 +165,7 @@ __all__ = [
     "Call",
     "Capabilities",
     "CapabilityLookup",
+    "CatalogStatistics",
     "ChatRequest",
     "Checkpoint",
     "Choice",
@@ -193,9 +201,16 @@ __all__ = [
     "InternalError",
     "InvalidInput",
     "Link",
+    "ListedModels",
+    "LoadState",
     "Message",
+    "ModelInfo",
+    "ModelList",
+    "ModelListError",
+    "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
+    "ModelQuery",
     "ModelSource",
     "NamedLimit",
     "Outcome",
@@ -210,7 +225,10 @@ __all__ = [
     "ProviderOverloaded",
     "ProviderPart",
     "QuotaExceeded",
+    "RateLimit",
+    "RateLimitUnit",
     "RateLimited",
+    "RateLimits",
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
@@ -278,6 +296,7 @@ __all__ = [
     "tool_calls",
     "tool_results",
     "valid_text",
+    "without_quotes",
 ]  # fmt: skip
 
 _HOMES = {
@@ -288,14 +307,15 @@ _HOMES = {
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",
     "contracts": (
-        "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelSource "
-        "PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
+        "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelListError "
+        "ModelQuery ModelSource PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
     ),
     "deltas": (
         "Delta ProviderItem RawDelta ReasoningDelta RefusalDelta StreamReset StreamSeam TextDelta "
         "ToolCallCompleted ToolCallDelta ToolCallStarted UsageDelta delta_from_json delta_json"
     ),
-    "events": "Event event_from_json event_json event_types",
+    "event_lines": "event_from_json event_json event_types",
+    "events": "Event",
     "failures": (
         "AdmissionRefused BudgetExceeded ConfigError ConnectionFailed ContentRefused "
         "ContextLengthExceeded CredentialRefused ErrorClass ErrorEvidence EvidenceKind Failure "
@@ -307,11 +327,14 @@ _HOMES = {
     "fold": "Fold",
     "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",
     "invalid": "GreenroomError InvalidInput Problem",
+    "models": "ListedModels LoadState ModelInfo ModelList ModelListUnavailable",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
     "parts": "ImagePart Part ProviderPart ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "quoted": "without_quotes",
+    "rate_limits": "RateLimit RateLimitUnit RateLimits",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
-    "statistics": "EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
+    "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
     "usage": "NO_USAGE Usage UsageSource",
     "value": "Input Value",
 }

@@ -4,7 +4,7 @@ Control-lane messages say so; all other is mail. `epoch` fences: an older attemp
 `late_is_fine` marks what may reach nobody without loss: a dead letter of it is none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.completion import Completion
 from greenroom.messages.deltas import Delta
 from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.signals import Ids
 from greenroom.messages.usage import NO_USAGE, Usage
 
@@ -176,8 +177,8 @@ class Finish:
     """Scope to aggregator: no more comes; answer with Folded."""
 
     answer: Answer
-    draft: "Completion[Any]"
-    """All of the Completion but what the fold knows."""
+    facts: Mapping[str, Any] = field(repr=False)
+    """The fields of the Completion that the fold does not know."""
     deltas: tuple[Delta, ...] = field(default=(), repr=False)
     """Those accepted since the last Accepted."""
 
@@ -202,6 +203,8 @@ class AttemptOver:
     opened_s: float | None = None
     first_content_s: float | None = None
     deltas: int = 0
+    rate_limits: RateLimits | None = None
+    """What the answer's headers told; errors tell them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,8 @@ class RequestOver:
     stream_id: str
     outcome: Literal["completed", "failed", "cancelled"]
     attempts: int
+    swapped: tuple[str, str, str] | None = None
+    """Provider, model asked and model answered, where that was another one."""
 
 
 @dataclass(frozen=True, slots=True)

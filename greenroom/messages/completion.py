@@ -7,6 +7,7 @@ from typing_extensions import TypeVar
 
 from greenroom.messages.failures import Failure
 from greenroom.messages.parts import Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import Message
 from greenroom.messages.retry_state import AttemptRecord
 from greenroom.messages.usage import NO_USAGE, Usage
@@ -77,6 +78,9 @@ class Completion(Value, Generic[T]):
     model: str | None = None
     """The model that answered, as the provider names it."""
     model_asked: str
+    model_matches: bool | None = None
+    """Whether `model` is another name of the model that was asked for. None: the provider named none, or the
+    name asked says nothing of the model (an Azure deployment, a router's `auto`)."""
     response_id: str | None = None
     request_id: str
     stream_id: str
@@ -87,6 +91,8 @@ class Completion(Value, Generic[T]):
     """Sequence number of the last delta that is part of it."""
     metadata: FrozenMap = EMPTY_MAP
     """What the provider said of the whole answer (system_fingerprint, service_tier, timings)."""
+    rate_limits: RateLimits | None = None
+    """The provider's limits, as the last attempt that was told any was told them."""
 
     @property
     def text(self) -> str:

@@ -6,9 +6,10 @@ An `api_key` or a header's value never shows: not in a repr, an error, an event 
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv6Address
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
@@ -18,6 +19,9 @@ from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.value import EMPTY_MAP, FrozenDict, FrozenMap, Input
 from greenroom.messages.wording import matching
+
+if TYPE_CHECKING:
+    import requests
 
 _MASK = "**********"
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
@@ -96,6 +100,19 @@ def _check_key(key: str) -> None:
         raise ValueError("must be visible ASCII without spaces; was it read with its line's end?")
 
 
+def _session(given: Any) -> Any:
+    # Who has made a Session has imported requests; we need not, for all who never use it.
+    sessions = sys.modules.get("requests.sessions")
+    is_session = sessions is not None and isinstance(given, sessions.Session)
+    if given is None or is_session:
+        return given
+    if inspect.iscoroutinefunction(given):
+        raise ValueError("must be a plain function, not an async one: it runs in the connection's own thread")
+    if not callable(given):
+        raise ValueError("must be a requests.Session, or a callable that makes one; only code can give it")
+    return given
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 KeySource = SecretStr | tuple[SecretStr, ...] | Callable[[], str]
 
@@ -134,12 +151,32 @@ class ProviderConfig(Input):
     """None takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY from the environment."""
     ca_bundle: str | None = Field(default=None, min_length=1)
     """A PEM file; None takes the system's trust store."""
+    transport: Literal["reactor", "requests"] = "reactor"
+    """How it is reached: all connections on the dispatcher's loop, or each in a thread with a requests.Session."""
+    session: Given[
+        "requests.Session | Callable[[], requests.Session] | None",
+        Annotated[
+            Any,
+            BeforeValidator(_session),
+            PlainSerializer(lambda session: None if session is None else _MASK, when_used="json"),
+        ],
+    ] = Field(default=held(None), repr=False)
+    """For transport="requests": one Session for all connections, which stays yours; or a callable that makes one
+    for each, in its thread, which is closed with it. None: a plain one of our own. JSON has a mask for it."""
     local: bool | None = None
     """True: the server may load a model first. None takes the profile's fact."""
     options: StreamingOptions | None = None
     """For requests to this provider that bring none; None takes the system's."""
     metadata: Given[Mapping[str, Any], FrozenMap] = held(EMPTY_MAP)
     """Yours: greenroom passes it on and reads nothing in it."""
+
+    @model_validator(mode="after")
+    def _session_has_its_transport(self) -> Self:
+        if self.session is not None and self.transport != "requests":
+            raise InvalidInput.at(
+                "session", "is for transport='requests' only; set that too, or leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _headers_are_sendable(self) -> Self:
@@ -169,6 +206,10 @@ class SystemConfig(Input):
     """Live requests at once; one more is refused (AdmissionRefused)."""
     drain_s: float = Field(default=10.0, ge=0)
     """How long leaving `with` waits for live streams before it cancels them."""
+    model_list_ttl_s: float = Field(default=600.0, ge=0)
+    """How long a provider's list of models is taken as it stands before it is fetched again."""
+    model_lists_max: int = Field(default=100, ge=1, le=10_000)
+    """Lists that are kept, one for each endpoint and credential; the one longest unused goes first."""
     slow_handler_s: float = Field(default=0.1, gt=0)
     """A handler that holds the dispatcher longer is reported as actor.handler.slow with its stack."""
 

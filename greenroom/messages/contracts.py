@@ -3,7 +3,7 @@
 providers and actors never import each other; system.py hands one side's objects to the other.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from greenroom.messages.commands import HttpRequest, WireHead, WireRead
 from greenroom.messages.deltas import Delta
 from greenroom.messages.events import Event
 from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.models import ListedModels
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import Capabilities, RetryState
@@ -51,6 +52,8 @@ class Target:
     base_url: str = ""
     local: bool = False
     """The server may have to load the model first."""
+    own_model_names: bool = False
+    """The names of its models are its user's own (deployments), and say nothing of which model answers."""
     adjustments: frozenset[str] = frozenset()
     """Facts learnt of this server (`no_stream_options`)."""
 
@@ -165,6 +168,60 @@ class Transport(Protocol):
         """Nothing more will be asked; frees what links share."""
 
 
+class Ear(Protocol):
+    """Who listens to one exchange of a BlockingLine. Called in the line's thread."""
+
+    def may_read(self) -> None:
+        """Returns when the socket may be read: at once, or when a pause is over. Raises NobodyListens."""
+
+    def tell(self, read: WireRead, keep: bool = False, keep_alive_hint_s: float | None = None) -> None:
+        """Hand a read over; waits until the one before it was taken, so one is on its way at most.
+
+        `keep` counts with the end: the line can serve another exchange. Raises NobodyListens.
+        """
+
+
+class NobodyListens(Exception):  # noqa: N818
+    """The exchange was given up: its line has nothing more to do."""
+
+
+class BlockingLine(Protocol):
+    """One connection that is read by blocking calls, in a thread of its own; `actors` gives it the thread.
+
+    `check`, `dial_timed_out`, `lost`, `idle_fd`, `idle_news` and `interrupt` block never and may be called from
+    any thread; the others only from the line's own, one at a time.
+    """
+
+    def check(self, request: HttpRequest) -> None:
+        """Raises ValueError where this cannot be one HTTP request."""
+
+    def dial(self, timeout_s: float) -> None:
+        """The connection stands, or is ready to be made by the first exchange. Raises TransportError."""
+
+    def exchange(self, request: HttpRequest, epoch: int, reused: bool, ear: Ear) -> None:
+        """Send the request and tell the answer up to its end. Raises NobodyListens, and nothing else."""
+
+    def interrupt(self) -> None:
+        """What blocks the line's thread now returns at once, or within its read clock. Nothing is told."""
+
+    def close(self) -> None:
+        """Nothing is open any more."""
+
+    def dial_timed_out(self, timeout_s: float) -> "TransportError":
+        """Says what was under way."""
+
+    def lost(self, epoch: int, reused: bool, body_bytes: int | None, *, by_us: bool) -> WireRead:
+        """The end of an exchange whose connection is gone, after so many body bytes; None before any answer."""
+
+    def idle_fd(self) -> int | None:
+        """The resting connection's descriptor, to be watched; None where it is not ours to watch."""
+
+    def idle_news(self) -> bool | None:
+        """The resting descriptor is readable. True: it cannot be used again. False: that was nothing. None: the
+        server speaks before it was asked, which the first exchange will tell.
+        """
+
+
 class TransportError(Exception):
     """A connection that could not be made; `evidence` says why, for the classifier."""
 
@@ -188,9 +245,40 @@ class TokenCounter(Protocol):
         """Tokens of the text. May block: never called on a dispatcher thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelQuery:
+    """Whom to ask for the list of models, and as whom."""
+
+    target: Target
+    """`model` is empty."""
+    clock: Clock
+    api_key: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The configured ones: they replace those of the same name."""
+    timeout_s: float = 20.0
+    """For all of it, however many pages there are."""
+    proxy: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    abandoned: Callable[[Callable[[], object]], None] | None = field(default=None, repr=False)
+    """Takes what ends the fetch at once: it is called, in any thread, when nobody wants the list any more."""
+
+
+class ModelListError(Exception):
+    """The list could not be had; `evidence` says why, for the classifier. Holds no secret."""
+
+    def __init__(self, evidence: ErrorEvidence) -> None:
+        super().__init__(evidence)
+        self.evidence = evidence
+
+
 class ModelSource(Protocol):
-    def models(self) -> Sequence[str]:
-        """The models of one provider, asked over the network. Blocking."""
+    """How one dialect of servers lists its models. Stateless; thread-safe."""
+
+    def models(self, query: ModelQuery) -> ListedModels:
+        """The provider's models, asked over the network. Blocking; once, without retries or redirects.
+
+        Raises ModelListError.
+        """
 
 
 class RetryStore(Protocol):

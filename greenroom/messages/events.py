@@ -4,10 +4,7 @@
 Secrets, prompts and completions never stand in an event.
 """
 
-import json
-from collections.abc import Iterator
-from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from greenroom.messages.value import Value
 
@@ -346,6 +343,47 @@ class ProviderHttpError(Event):
     retry_after_s: float | None = None
 
 
+class StreamModelUnchecked(StreamEvent):
+    """`validate_model` was asked for, but no list could tell: the request is sent all the same."""
+
+    name = "stream.model_unchecked"
+    why: str
+
+
+class ModelsEvent(Event):
+    """Common fields of what is told of models."""
+
+    provider: str
+
+
+class ProviderModelMismatch(ModelsEvent):
+    name = "provider.model_mismatch"
+    model_asked: str
+    model_answered: str
+
+
+class ModelsFetched(ModelsEvent):
+    name = "models.fetched"
+    models: int
+    elapsed_ms: float
+
+
+class ModelsFetchFailed(ModelsEvent):
+    name = "models.fetch_failed"
+    error_class: str
+    message: str
+    elapsed_ms: float
+
+
+class ModelsStaleServed(ModelsEvent):
+    """An older list answers while the provider cannot be asked; told once for each failed fetch."""
+
+    name = "models.stale_served"
+    models: int
+    age_s: float
+    error_class: str
+
+
 class RuntimeSnapshot(Event):
     name = "runtime.snapshot"
     actors: int
@@ -360,29 +398,3 @@ class EventsDropped(Event):
 
     name = "telemetry.dropped"
     dropped: int
-
-
-def event_json(event: Event) -> str:
-    """One line of JSON, the name under `event`, that `event_from_json` reads back to an equal event."""
-    return json.dumps({"event": event.name, **event.model_dump(mode="json")})
-
-
-def event_from_json(line: str | bytes) -> Event:
-    """The event of one line of JSON. Raises ValueError (pydantic's errors are such) where it is none."""
-    fields: Any = json.loads(line)
-    name = fields.pop("event", None) if isinstance(fields, dict) else None
-    if not isinstance(name, str) or name not in event_types():
-        raise ValueError(f"no event is named {name!r}")
-    return event_types()[name].model_validate(fields)
-
-
-@cache
-def event_types() -> dict[str, type[Event]]:
-    """Every event of this schema by its name."""
-    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ == __name__}
-
-
-def _below(kind: type[Event]) -> Iterator[type[Event]]:
-    for sub in kind.__subclasses__():
-        yield sub
-        yield from _below(sub)

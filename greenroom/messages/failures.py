@@ -10,6 +10,7 @@
     |- UnknownStream (also LookupError)    attach: there is no such stream
     |- StreamInUse (also RuntimeError)     attach: it is not detached
     |- ReplayRefused (also LookupError)    attach: more is to be repeated than max_replay_bytes
+    |- ModelListUnavailable                models: the provider cannot be asked; has .failure
     '- StreamError                         one stream ended without completing; has .failure and .partial
        |- StreamCancelled                  cancelled
        |  '- StreamDetached                ... for this handle only: it was detached, the stream goes on
@@ -71,9 +72,15 @@ class NamedLimit(Value):
     name: str
     limit: float | None = None
     used: float | None = None
+    requested: float | None = None
+    """What the refused request alone asked for, where it was told."""
     remaining: float | None = None
     reset_s: float | None = None
     """Seconds from the answer until it is full again."""
+    window_s: float | None = None
+    """The time in which `limit` may be used, where it was told: 86,400 for a limit per day."""
+    exceeded: bool = False
+    """This is the limit that was hit; else it is one that was told beside."""
 
 
 class ErrorEvidence(Value):

@@ -40,6 +40,25 @@ class RuntimeStatistics(Value):
     zombies_total: int
 
 
+class CatalogStatistics(Value):
+    """The model catalogue: its cache, and what it asked the providers."""
+
+    max_entries: int
+    entries: int = 0
+    """Lists and failures that are kept; one for each endpoint and credential."""
+    fetching: int = 0
+    """Providers that are being asked now."""
+    hits_total: int = 0
+    """Look-ups answered at once from a list that was not too old."""
+    misses_total: int = 0
+    """All other look-ups."""
+    fetches_total: int = 0
+    fetch_failures_total: int = 0
+    stale_served_total: int = 0
+    """Look-ups answered with an older list because the provider could not be asked."""
+    evicted_total: int = 0
+
+
 class SystemStatistics(Value):
     """Everything, at one moment; parts are read one after the other."""
 
@@ -47,4 +66,5 @@ class SystemStatistics(Value):
     """Seconds since 1970 UTC."""
     requests: RequestStatistics
     endpoints: tuple[EndpointStatistics, ...]
+    models: CatalogStatistics
     runtime: RuntimeStatistics

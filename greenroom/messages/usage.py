@@ -34,9 +34,9 @@ class Usage(Value):
 
         An untold total counts as input plus output, so that a sum's total never misses a part.
         """
-        if self == NO_USAGE:
+        if self is NO_USAGE or self == NO_USAGE:
             return other
-        if other == NO_USAGE:
+        if other is NO_USAGE or other == NO_USAGE:
             return self
         counts = {name: _sum(getattr(self, name), getattr(other, name)) for name in _COUNTS}
         counts["total_tokens"] = _sum(_total(self), _total(other))

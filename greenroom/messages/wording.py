@@ -1,7 +1,7 @@
 """Says what pydantic found wrong in words that a user of greenroom knows."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -53,8 +53,15 @@ def matching(what: str, *, allowed: Callable[[str], object]) -> Callable[[str], 
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or "" where nothing is close."""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(difflib.get_close_matches(str(word), list(known), n=1))
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """`; did you mean 'x', 'y' or 'z'?`, or "" where there are none."""
+    if not names:
+        return ""
+    *first, last = map(repr, names)
+    return f"; did you mean {', '.join(first)} or {last}?" if first else f"; did you mean {last}?"
 
 
 def _unknown_field(model: type[BaseModel], name: object) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from greenroom.messages.frozen import EMPTY_MAP, FrozenMap
+from greenroom.messages.frozen import EMPTY_MAP, FrozenDict, FrozenMap
 from greenroom.messages.given import Given, held
 from greenroom.messages.retry_state import Capabilities
 from greenroom.messages.value import Input
@@ -30,6 +30,8 @@ class Profile(Input):
     base_url_env: tuple[str, ...] = ()
     local: bool = False
     """The server may load a model before it answers."""
+    own_model_names: bool = False
+    """Models are asked for by names that the user gave them (Azure's deployments)."""
 
     # what a request looks like
     auth_header: Literal["authorization", "api-key", "x-api-key", "x-goog-api-key"] = "authorization"
@@ -62,6 +64,10 @@ class Profile(Input):
     """completion_tokens leave out reasoning tokens."""
     always_finishes: bool = False
     """Every whole answer has a finish reason: `[DONE]` alone is no end."""
+    limit_windows_s: Given[Mapping[str, float], FrozenDict[str, float]] = held(
+        FrozenDict({"requests": 60.0, "tokens": 60.0})
+    )
+    """The window, in seconds, that a rate-limit header means whose name has none; by unit."""
     failing_finishes: frozenset[str] = Field(
         default=frozenset({"error", "abort", "network_error", "insufficient_system_resource"})
     )

@@ -26,18 +26,32 @@ _BUILT_IN = (
     Profile(
         name="azure", hosts=("openai.azure.com", "services.ai.azure.com"), key_env=("AZURE_OPENAI_API_KEY",),
         base_url_env=("AZURE_OPENAI_ENDPOINT",), auth_header="api-key",
-        request_id_header="x-ms-client-request-id",
+        request_id_header="x-ms-client-request-id", own_model_names=True,
         max_tokens_field="max_completion_tokens", developer_role=True, always_finishes=True,
     ),
     Profile(
         name="xai", base_url="https://api.x.ai/v1", hosts=("api.x.ai",), key_env=("XAI_API_KEY",),
         base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True,
+        # Requests are limited per second; a minute's may not be spent in a burst.
+        limit_windows_s={"requests": 1.0, "tokens": 60.0},
+    ),
+    Profile(
+        # Its own wire, not OpenAI's chat: what a model takes stands in anthropic/models.py.
+        name="anthropic", kind="anthropic", base_url="https://api.anthropic.com/v1",
+        hosts=("api.anthropic.com",), key_env=("ANTHROPIC_API_KEY",), base_url_env=("ANTHROPIC_BASE_URL",),
+        auth_header="x-api-key", completions=False,
+    ),
+    Profile(
+        # The older wire of the same server, for models that are gone there and live on behind gateways.
+        name="anthropic-text", kind="anthropic-text", base_url="https://api.anthropic.com/v1",
+        key_env=("ANTHROPIC_API_KEY",), auth_header="x-api-key", completions=False,
     ),
     Profile(
         name="groq", base_url="https://api.groq.com/openai/v1", hosts=("api.groq.com",),
         key_env=("GROQ_API_KEY",),
         base_url_env=("GROQ_BASE_URL",), max_tokens_field="max_completion_tokens", think_tags=True,
         always_finishes=True, unsupported=frozenset({"n", "logprobs", "top_logprobs"}), completions=False,
+        limit_windows_s={"requests": 86400.0, "tokens": 60.0},
     ),
     Profile(
         # Usage comes unasked in the last chunk; stream_options is refused (422).
@@ -66,7 +80,7 @@ _BUILT_IN = (
         name="together", base_url="https://api.together.xyz/v1", hosts=("api.together.xyz",
         "api.together.ai"),
         key_env=("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"), base_url_env=("TOGETHER_BASE_URL",),
-        think_tags=True,
+        think_tags=True, limit_windows_s={"requests": 1.0, "tokens": 1.0},
     ),
     Profile(
         name="fireworks", base_url="https://api.fireworks.ai/inference/v1", hosts=("api.fireworks.ai",),
@@ -167,18 +181,24 @@ def fitting_profile(
     provider: str, profile: str | None, base_url: str | None, kind: str | None = None
 ) -> Profile:
     """The profile of a configured provider: the one that is named; else that of the provider's own name, where
-    its URL is the profile's own or its servers may stand anywhere; else the one that knows the URL; else the
-    one of that wire; else the plain one. Raises InvalidInput for a profile that nobody registered.
+    its URL is the profile's own, its servers may stand anywhere, or it has a wire of its own; else the one
+    that knows the URL; else the one of that wire; else the plain one. Raises InvalidInput for a profile that
+    nobody registered.
     """
     if profile is not None:
         return profile_for(profile)
     by_name = _profiles.get(provider)
-    if by_name is not None and (base_url is None or by_name.local):
+    if by_name is not None and (base_url is None or by_name.local or _has_own_wire(by_name, kind)):
         return by_name
     found = _by_url(base_url or "", kind)
     if found is None and kind is not None:
         found = next((known for known in _profiles.values() if known.kind == kind), None)
     return found or GENERIC
+
+
+def _has_own_wire(profile: Profile, kind: str | None) -> bool:
+    """What the profile tells is its wire more than its server: a gateway under that name speaks it too."""
+    return profile.kind != GENERIC.kind and kind in (None, profile.kind)
 
 
 def _by_url(base_url: str, kind: str | None = None) -> Profile | None:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 from greenroom.messages.contracts import Codec
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.wording import nearest
+from greenroom.providers.model_sources import model_source_for, register_model_source
 from greenroom.providers.profiles import profile_for, profile_names, register_profile
 
 if TYPE_CHECKING:
     from greenroom.providers.simulator.wires import SimulatedWire
 
 __all__ = [
-    "codec_for", "codec_kinds", "profile_for", "profile_names", "register_codec", "register_profile",
-    "simulated_wires",
+    "codec_for", "codec_kinds", "model_source_for", "profile_for", "profile_names", "register_codec",
+    "register_model_source", "register_profile", "simulated_wires",
 ]  # fmt: skip
 
 CodecFactory = Callable[[], Codec]
@@ -68,17 +69,45 @@ def _simulated_interactions() -> "SimulatedWire":
     return InteractionsWire()
 
 
+def _anthropic() -> Codec:
+    from greenroom.providers.anthropic import AnthropicCodec
+
+    return AnthropicCodec()
+
+
+def _simulated_anthropic() -> "SimulatedWire":
+    from greenroom.providers.anthropic.simulated import MessagesWire
+
+    return MessagesWire()
+
+
+def _anthropic_text() -> Codec:
+    from greenroom.providers.anthropic_text import AnthropicTextCodec
+
+    return AnthropicTextCodec()
+
+
+def _simulated_anthropic_text() -> "SimulatedWire":
+    from greenroom.providers.anthropic_text.simulated import TextWire
+
+    return TextWire()
+
+
 _codecs: dict[str, CodecFactory] = {
     "openai-chat": _openai_chat,
     "openai-completions": _openai_completions,
     "gemini": _gemini,
     "gemini-interactions": _gemini_interactions,
+    "anthropic": _anthropic,
+    "anthropic-text": _anthropic_text,
 }
 _simulated: dict[str, SimulatedFactory] = {
     "openai-chat": _simulated_chat,
     "openai-completions": _simulated_completions,
     "gemini": _simulated_gemini,
     "gemini-interactions": _simulated_interactions,
+    "anthropic": _simulated_anthropic,
+    "anthropic-text": _simulated_anthropic_text,
 }
 
 

@@ -6,14 +6,16 @@ Azure's and LiteLLM's (`llm_provider-` before a name that its upstream sent).
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from greenroom.messages.failures import NamedLimit
+from greenroom.providers.header_times import number, seconds
+from greenroom.providers.rate_limit_headers import rate_limits_of
 
 _ALLOWED = re.compile(
-    r"^(llm_provider-)?((.*-)?request-id|.*ratelimit-.*|retry-after(-ms)?|x-ms-retry-after-ms|x-should-retry"
-    r"|content-type|date|server|openai-processing-ms|cf-ray|x-generation-id|x-ms-region|www-authenticate)$"
+    r"^(llm_provider-)?((.*-)?request-?id|.*ratelimit.*|.*tokenlimit-.*|anthropic-(priority|fast)-.*"
+    r"|retry-after(-ms)?|x-ms-retry-after-ms|x-should-retry|content-type|date|server|openai-processing-ms"
+    r"|cf-ray|x-generation-id|x-ms-region|x-amzn-errortype|x-error-code|x-error-message|nvcf-reqid"
+    r"|www-authenticate)$"
 )
 _REQUEST_IDS = (
     "x-request-id",
@@ -21,14 +23,15 @@ _REQUEST_IDS = (
     "x-generation-id",
     "apim-request-id",
     "x-ms-request-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-goog-request-id",
     "x-kong-request-id",
+    "nvcf-reqid",
 )
-_LIMIT = re.compile(
-    r"^(?:x-|anthropic-)ratelimit-(?:(limit|remaining|reset)-(.+)|(.+)-(limit|remaining|reset))$"
-)
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST_S = 30 * 86400.0
+"""Those of a gateway behind those of the provider."""
+LONGEST_S = 30 * 86400.0
+"""No wait that is told counts as longer."""
 
 
 def lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -42,7 +45,8 @@ def allowed(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def provider_request_id(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+    """The id under which the provider's support finds this answer."""
+    return next((headers[name][:256] for name in _REQUEST_IDS if headers.get(name)), None)
 
 
 def is_retryable(headers: Mapping[str, str]) -> bool | None:
@@ -59,56 +63,22 @@ def retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float
     for name, value in headers.items():
         plain = name.removeprefix("llm_provider-")
         if plain in ("retry-after-ms", "x-ms-retry-after-ms"):
-            waits.append(_number(value) / 1000)
+            waits.append(number(value) / 1000)
         elif plain == "retry-after":
-            seconds = _number(value)
-            waits.append(seconds if seconds >= 0 else _until(value, headers.get("date"), now))
+            waits.append(seconds(value, headers.get("date"), now))
     told = [wait for wait in waits if wait >= 0]
-    return min(max(told), _LONGEST_S) if told else None
+    return min(max(told), LONGEST_S) if told else None
 
 
 def rate_limits(headers: Mapping[str, str], now: float | None = None) -> tuple[NamedLimit, ...]:
     """One NamedLimit for every limit that the headers name, with what is left of it."""
-    fields: dict[str, dict[str, float]] = {}
-    for name, value in headers.items():
-        found = _LIMIT.match(name.removeprefix("llm_provider-"))
-        if not found:
-            continue
-        limit, what = found[2] or found[3], found[1] or found[4]
-        number = _seconds(value, headers.get("date"), now) if what == "reset" else _number(value)
-        if number >= 0:
-            fields.setdefault(limit, {})["reset_s" if what == "reset" else what] = number
-    return tuple(NamedLimit(name=name, **known) for name, known in sorted(fields.items()))
-
-
-def _seconds(value: str, date: str | None, now: float | None) -> float:
-    """`6m0s`, `12ms`, `2.5`, an RFC 3339 instant or an HTTP date, as seconds from the answer; -1 if none."""
-    parts = _DURATION.findall(value)
-    if parts and "".join(number + unit for number, unit in parts) == value.strip():
-        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
-    seconds = _number(value)
-    return seconds if seconds >= 0 else _until(value, date, now)
-
-
-def _number(value: str) -> float:
-    """-1 where it is no finite number that could be meant."""
-    try:
-        number = float(value)
-    except ValueError:
-        return -1.0
-    return number if 0 <= number < 1e15 else -1.0
-
-
-def _until(value: str, date: str | None, now: float | None) -> float:
-    then, start = _instant(value), _instant(date) if date else None
-    start = now if start is None else start
-    return -1.0 if then is None or start is None else max(0.0, then - start)
-
-
-def _instant(value: str) -> float | None:
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            return read(value).timestamp()
-        except (ValueError, OverflowError, OSError):
-            continue
-    return None
+    told = rate_limits_of(headers.items(), {}, now)
+    if told is None:
+        return ()
+    return tuple(
+        NamedLimit(
+            name=window.name, limit=window.limit, remaining=window.remaining, reset_s=window.resets_in_s,
+            window_s=window.window_s,
+        )
+        for window in told.windows
+    )  # fmt: skip

@@ -1,60 +1,20 @@
 """The one place that names a failure's class, from the evidence alone. Pure tables; first match wins.
 
-Order: our own evidence (clock, bound, crash, refusal, transport), then the provider's own words
-(code and type), then phrases of its message, then the HTTP status.
-Sources of codes and phrases: the providers' error pages named in docs/design.md, and recorded bodies.
+Order:
+  1  our own evidence: clock, bound, crash, refusal, transport
+  2  a quota that does not come back while the request waits: Google's per day
+  3  the provider's code, then its type (error_codes.py)
+  4  phrases of its message, where the status allows them (error_phrases.py)
+  5  the HTTP status; where none was told, a vague code (`server_error`)
+One kind of code is looked through: a server that is loading says so beside "unavailable" (llama.cpp).
 """
 
 from greenroom.messages.failures import ErrorClass, ErrorEvidence
+from greenroom.supervision.error_codes import CODES, RESAMPLED, VAGUE, plain
+from greenroom.supervision.error_phrases import by_phrase
 
-_CODES: dict[str, ErrorClass] = {
-    "insufficient_quota": "quota",
-    "billing_error": "quota",
-    "billing_hard_limit_reached": "quota",
-    "rate_limit_exceeded": "rate_limit",
-    "rate_limit_error": "rate_limit",
-    "tokens": "rate_limit",
-    "requests": "rate_limit",
-    "overloaded_error": "overloaded",
-    "insufficient_system_resource": "overloaded",
-    "engine_overloaded": "overloaded",
-    "invalid_api_key": "credential",
-    "authentication_error": "credential",
-    "permission_error": "permission",
-    "model_not_found": "model_not_found",
-    "not_found_error": "model_not_found",
-    "context_length_exceeded": "context_length",
-    "exceed_context_size_error": "context_length",
-    "content_filter": "content_policy",
-    "content_policy_violation": "content_policy",
-    "unavailable_error": "overloaded",
-}
-
-_VAGUE: frozenset[str] = frozenset({"server_error", "api_error", "internal_server_error", "timeout_error"})
-"""Words that say less than message and status do: transient, where these say nothing."""
-
-_PHRASES: tuple[tuple[str, ErrorClass], ...] = (
-    ("loading model", "model_loading"),
-    ("model is loading", "model_loading"),
-    ("currently loading", "model_loading"),
-    ("no models loaded", "model_not_found"),
-    ("retry in", "rate_limit"),  # Google says so of quotas that come back
-    ("credit balance", "quota"),
-    ("insufficient balance", "quota"),
-    ("exceeded your current quota", "quota"),
-    ("maximum context length", "context_length"),
-    ("context size", "context_length"),
-    ("context window", "context_length"),
-    ("prompt is too long", "context_length"),
-    ("too many tokens", "context_length"),
-    ("input tokens exceed", "context_length"),
-    ("rate limit", "rate_limit"),
-    ("too many requests", "rate_limit"),
-    ("api key", "credential"),
-    ("security token", "credential"),
-    ("overloaded", "overloaded"),
-    ("currently unavailable", "overloaded"),
-)
+_DAY_S = 86400.0
+_PAYMENT_REQUIRED = 402
 
 _STATUS: dict[int, ErrorClass] = {
     400: "invalid_request",
@@ -64,19 +24,26 @@ _STATUS: dict[int, ErrorClass] = {
     404: "model_not_found",
     408: "transient",
     409: "transient",
+    410: "model_not_found",
     413: "invalid_request",
     422: "invalid_request",
+    424: "transient",
     425: "transient",
     429: "rate_limit",
+    451: "permission",
     498: "overloaded",
+    499: "transient",
     500: "transient",
+    501: "invalid_request",
     502: "transient",
     503: "overloaded",
     504: "transient",
     529: "overloaded",
 }
 
-_REFUSALS: dict[str, ErrorClass] = {"shutdown": "shutdown", "unsendable": "invalid_request"}
+_REFUSALS: dict[str, ErrorClass] = {
+    "model_not_found": "model_not_found", "shutdown": "shutdown", "unsendable": "invalid_request",
+}  # fmt: skip
 
 _TRANSPORT: dict[int, ErrorClass] = {401: "credential", 407: "credential", 403: "permission"}
 """By status: a proxy refused, or an api_key callable failed."""
@@ -98,14 +65,24 @@ _RETRYABLE: frozenset[ErrorClass] = frozenset(
 def classify(evidence: ErrorEvidence) -> ErrorClass:
     """The class of a failure with this evidence. Total: what nothing matches is `unknown`."""
     own = _own(evidence)
-    return own or _by_code(evidence) or _by_phrase(evidence) or _by_status(evidence)
+    return own or _by_day(evidence) or _by_code(evidence) or _by_phrase(evidence) or _by_status(evidence)
 
 
 def is_retryable(evidence: ErrorEvidence, error_class: ErrorClass) -> bool:
     """Whether a second try could end otherwise. The provider's explicit word wins."""
     if evidence.is_retryable is not None:
         return evidence.is_retryable
-    return error_class in _RETRYABLE
+    if too_large_alone(evidence):
+        return False
+    return error_class in _RETRYABLE or plain(evidence.code or "") in RESAMPLED
+
+
+def too_large_alone(evidence: ErrorEvidence) -> bool:
+    """This one request asks for more than a whole window has: no wait makes room for it."""
+    return any(
+        limit.exceeded and limit.limit is not None and (limit.requested or 0.0) > limit.limit
+        for limit in evidence.limits
+    )
 
 
 def _own(evidence: ErrorEvidence) -> ErrorClass | None:
@@ -119,35 +96,45 @@ def _own(evidence: ErrorEvidence) -> ErrorClass | None:
         case "refusal":
             return _REFUSALS.get(evidence.code or "", "refused")
         case "transport":
-            return _transport(evidence)
+            return _TRANSPORT.get(evidence.status or 0, "transient")
         case "protocol":
             return "protocol"
         case "http" | "in_stream":
             return None
 
 
-def _transport(evidence: ErrorEvidence) -> ErrorClass:
-    return _TRANSPORT.get(evidence.status or 0, "transient")
+def _by_day(evidence: ErrorEvidence) -> ErrorClass | None:
+    """A day's limit was hit, and no word on when to come back: it is used up."""
+    spent = any(limit.exceeded and (limit.window_s or 0) >= _DAY_S for limit in evidence.limits)
+    return "quota" if spent and evidence.retry_after_s is None else None
 
 
 def _by_code(evidence: ErrorEvidence) -> ErrorClass | None:
     for word in (evidence.code, evidence.error_type):
-        if word is not None and (found := _CODES.get(word.lower())) is not None:
-            return _loading(evidence) or found
+        found = CODES.get(plain(word)) if word is not None else None
+        if found == "overloaded" and _by_phrase(evidence) == "model_loading":
+            return "model_loading"
+        if found is not None:
+            return found
     return None
 
 
-def _loading(evidence: ErrorEvidence) -> ErrorClass | None:
-    return "model_loading" if "loading model" in evidence.message.lower() else None
-
-
 def _by_phrase(evidence: ErrorEvidence) -> ErrorClass | None:
-    text = f"{evidence.message} {evidence.body}".lower()
-    return next((found for phrase, found in _PHRASES if phrase in text), None)
+    status = evidence.status if evidence.status is not None and evidence.status >= 400 else None
+    if status is None and _vague(evidence) == "invalid_request":
+        status = 400
+    return by_phrase(evidence.message, status, evidence.retry_after_s is not None)
 
 
 def _by_status(evidence: ErrorEvidence) -> ErrorClass:
     status = evidence.status
     if status is None or status < 400:
-        return "transient" if {evidence.code, evidence.error_type} & _VAGUE else "unknown"
+        return _vague(evidence) or "unknown"
+    if status == _PAYMENT_REQUIRED and evidence.retry_after_s is not None:
+        return "rate_limit"  # of what is in flight: it comes back (OpenRouter)
     return _STATUS.get(status, "transient" if status >= 500 else "invalid_request")
+
+
+def _vague(evidence: ErrorEvidence) -> ErrorClass | None:
+    words = (evidence.code, evidence.error_type)
+    return next((VAGUE[plain(word)] for word in words if word is not None and plain(word) in VAGUE), None)

@@ -8,7 +8,7 @@ States and what they do with a Cancel:
 
 The channel, gate and journal belong to the job and outlive attempts and this actor. The deadline takes the
 same way as a Cancel. Mail is bounded: one AttemptOver and one Down an attempt, one Folded.
-A scope begins as waiting, so that a Cancel sent before its start ends it before anything is sent.
+A scope that is told something before its start begins as waiting: a Cancel ends it before anything is sent.
 """
 
 import random
@@ -24,6 +24,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
+    Accepted,
     AttemptOver,
     Cancel,
     CancelledBy,
@@ -32,10 +33,8 @@ from greenroom.messages.commands import (
     Finish,
     Folded,
     ReaderGone,
-    RequestOver,
 )
 from greenroom.messages.completion import Completion, Outcome
-from greenroom.messages.deltas import UsageDelta
 from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.retry_state import RetryState
@@ -50,7 +49,10 @@ from greenroom.supervision.attempts import (
     after_failure,
     after_pause,
 )
+from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
+from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
+from greenroom.supervision.model_match import matches, request_over
 from greenroom.supervision.retry_states import state_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
@@ -108,8 +110,13 @@ class RequestScope(LoopActor):
         self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
-        self._start_aggregator()
-        me.tell(BackOffOver(self._epoch))
+        self._gate.aggregator = me
+        if ask_catalog(self, self._job):
+            return
+        if self.cell.control:
+            me.tell(BackOffOver(self._epoch))
+        else:
+            self._attempt()
 
     # ---- attempts
 
@@ -199,6 +206,13 @@ class RequestScope(LoopActor):
         if self._state == "waiting" and message.epoch == self._epoch:
             self._attempt()
 
+    def _model_looked_up(self, told: Reply | AskFailed) -> None:
+        if self._state == "waiting":
+            if (refusal := refusal_of(told, self._job, self._tell)) is not None:
+                self._end("failed", NO_ANSWER, refusal)
+            else:
+                self._attempt()
+
     # ---- being stopped
 
     @receives(Cancel)
@@ -257,15 +271,16 @@ class RequestScope(LoopActor):
     def _end(self, outcome: Outcome, answer: Answer, failure: Failure | None = None) -> None:
         self._state = "ending"
         self._gate.fence()
-        draft: Completion[Any] = Completion(
-            outcome=outcome, provider=self._job.target.provider, model=answer.model,
-            model_asked=self._job.target.model, response_id=answer.response_id,
-            request_id=self._job.request_id, stream_id=self._job.stream_id, failure=failure,
-            attempts=self._history.records, metadata=answer.metadata,
-            timings=self._history.timings(self._job.started_at, self._since_start_s()),
-            usage=self._history.spent,
-        )  # fmt: skip
-        self._finish = Finish(answer, draft, self._gate.journal.recent())
+        facts = {
+            "outcome": outcome, "provider": self._job.target.provider, "model": answer.model,
+            "model_asked": self._job.target.model, "response_id": answer.response_id,
+            "model_matches": matches(self._job.target, answer.model), "rate_limits": self._history.rate_limits,
+            "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
+            "attempts": self._history.records, "metadata": answer.metadata,
+            "timings": self._history.timings(self._job.started_at, self._since_start_s()),
+            "usage": self._history.spent,
+        }  # fmt: skip
+        self._finish = Finish(answer, facts)
         if self._aggregator is None:
             self._count_and_close(self._folded_here())
             return
@@ -273,7 +288,7 @@ class RequestScope(LoopActor):
             self._close_now()
             return
         self.timer(FOLD_TIMEOUT_S, FoldOverdue())
-        self._aggregator.tell(self._finish)
+        self._aggregator.tell(replace(self._finish, deltas=self._gate.journal.recent()))
 
     @receives(Folded)
     def on_folded(self, message: Folded) -> None:
@@ -307,13 +322,19 @@ class RequestScope(LoopActor):
             self.ask(counter, count, timeout_s=COUNT_TIMEOUT_S, tag="tokens")
 
     @receives(Reply)
-    def on_counted(self, reply: Reply) -> None:
+    def on_reply(self, reply: Reply) -> None:
+        if reply.tag == MODEL:
+            self._model_looked_up(reply)
+            return
         assert self._uncounted is not None
         self._close(counted(self._uncounted, *reply.value))
 
     @receives(AskFailed)
-    def on_not_counted(self, _: AskFailed) -> None:
-        self._close_estimated()
+    def on_ask_failed(self, failed: AskFailed) -> None:
+        if failed.tag == MODEL:
+            self._model_looked_up(failed)
+        else:
+            self._close_estimated()
 
     def _close_estimated(self) -> None:
         assert self._uncounted is not None
@@ -324,19 +345,27 @@ class RequestScope(LoopActor):
         assert self._finish is not None
         fold = Fold()
         fold.add(self._gate.journal)
-        return completed(fold, replace(self._finish, deltas=()))
+        return completed(fold, self._finish)
 
     def _close(self, completion: Completion[Any]) -> None:
         if self._job.channel.close(completion):
             self._tell.over(completion, self._stopped_by, self._gate.checkpoint.seq)
-            self._supervisor.tell(RequestOver(self._job.stream_id, completion.outcome, self._epoch))
+            self._supervisor.tell(request_over(self._job.target, completion, self._epoch))
         if self._aggregator is not None:
             self.unwatch(self._aggregator)
         self.exit("normal")
 
     # ---- the aggregator
 
-    def _start_aggregator(self, journal: tuple[Any, ...] = ()) -> None:
+    @receives(Accepted)
+    def on_accepted(self, _: Accepted) -> None:
+        """The answer is long enough for an actor of its own; what comes until then stands in the journal too."""
+        if self._aggregators == 0 and self._state != "ending":
+            self._start_aggregator()
+
+    def _start_aggregator(self) -> None:
+        self._gate.journal.compact()
+        journal = tuple(self._gate.journal)
         self._aggregators += 1
         name = "aggregator" if self._aggregators == 1 else f"aggregator-{self._aggregators}"
         self._aggregator = self._gate.aggregator = self.spawn(Aggregator, self.ref, journal, name=name)
@@ -346,8 +375,7 @@ class RequestScope(LoopActor):
         if self._state == "ending":
             self._count_and_close(self._folded_here())
         elif self._aggregators < AGGREGATORS_MAX:
-            self._gate.journal.compact()
-            self._start_aggregator(tuple(self._gate.journal))
+            self._start_aggregator()
 
     # ---- bookkeeping
 
@@ -366,19 +394,3 @@ class RequestScope(LoopActor):
 
     def _deadline_left_s(self) -> float:
         return max(self._job.options.deadline_s - self._since_start_s(), 0.0)
-
-
-def crashed_attempt(job: Job, epoch: int, text: str) -> AttemptOver:
-    """What is known of an attempt that could not report its end."""
-    checkpoint, answer = job.gate.checkpoint, NO_ANSWER
-    if checkpoint.epoch == epoch:
-        told = [delta.usage for delta in job.gate.journal if isinstance(delta, UsageDelta)]
-        answer = Answer(usage=told[-1]) if told else NO_ANSWER
-    sent = checkpoint.sent_epoch == epoch
-    evidence = ErrorEvidence(kind="crash", message=text)
-    return AttemptOver(epoch=epoch, outcome="failed", answer=answer, evidence=evidence, sent=sent)
-
-
-def why(down: Down) -> str:
-    """How the actor ended, in words."""
-    return down.reason if down.error is None else f"{type(down.error).__name__}: {down.error}"

@@ -28,8 +28,10 @@ from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Down
 from greenroom.messages.statistics import RequestStatistics
 from greenroom.supervision.absences import Absence, Absences, Grace, GraceBegins
+from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import failure_of
-from greenroom.supervision.request_scope import RequestScope, crashed_attempt, why
+from greenroom.supervision.model_match import Mismatches
+from greenroom.supervision.request_scope import RequestScope
 from greenroom.supervision.scope_events import ScopeTeller
 
 GRACES_FEW = 64
@@ -133,6 +135,7 @@ def closing(job: Job, failure: Failure, now_s: float) -> Completion[Any]:
         outcome="failed", choices=fold.choices(NO_ANSWER), usage=history.spent, provider=job.target.provider,
         model_asked=job.target.model, request_id=job.request_id, stream_id=job.stream_id, failure=failure,
         last_seq=fold.last_seq, attempts=history.records, timings=history.timings(job.started_at, since_s),
+        rate_limits=history.rate_limits,
     )  # fmt: skip
 
 
@@ -158,6 +161,7 @@ class Requests(LoopActor):
 
     def on_start(self) -> None:
         self._absences = Absences(self._live.absent, self.clock, self.events, self.path)
+        self._mismatches = Mismatches(self.events, self.clock, self.path)
         for absence in self._live.absent.values():
             self.on_grace_begins(absence.begins)
         # A predecessor was killed, so that on_failure was not called, and consumers may still wait.
@@ -211,6 +215,7 @@ class Requests(LoopActor):
     def on_request_over(self, message: RequestOver) -> None:
         self._counts[message.outcome] += 1
         self._counts["attempts"] += message.attempts
+        self._mismatches.note(message.swapped, message.stream_id)
         self._live.jobs.pop(message.stream_id, None)
         self._absences.bound_ended()
 

@@ -25,6 +25,8 @@ _WARNINGS: Mapping[str, int] = {
     "actor.handler.slow": logging.WARNING,
     "actor.zombie": logging.ERROR,
     "breaker.opened": logging.WARNING,
+    "models.stale_served": logging.WARNING,
+    "provider.model_mismatch": logging.WARNING,
     "stream.failed": logging.WARNING,
     "supervisor.intensity_exceeded": logging.ERROR,
     "telemetry.dropped": logging.WARNING,
@@ -55,7 +57,10 @@ class StructlogSink:
         """True where the event would be written: all of them to structlog, warnings to `logging`."""
         if self._closed:
             return False
-        return _structlog() is not None or (name in _WARNINGS and _log.isEnabledFor(_WARNINGS[name]))
+        # Asked several times a request: in a host without structlog this is one look-up.
+        if "structlog" in sys.modules and _structlog() is not None:
+            return True
+        return name in _WARNINGS and _log.isEnabledFor(_WARNINGS[name])
 
     def emit(self, event: Event) -> None:
         """The event will be written, unless the output stays too slow. Any thread; no wait, no exception."""

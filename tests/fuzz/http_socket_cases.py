@@ -13,16 +13,20 @@ import struct
 import tempfile
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import trustme
 import uvloop
 
+from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.messages.commands import HttpRequest, WireEnd
 from greenroom.messages.contracts import TransportError
-from greenroom.providers.transport import ReactorLink, ReactorTransport
+from greenroom.providers.requests_transport import RequestsLines
+from greenroom.providers.transport import ReactorTransport
 
 from .http_answers import Answer, answer, broken, cut
 from .http_cases import Hand, Told
@@ -48,7 +52,25 @@ class Plan:
     """Requests' bodies are left unread."""
 
 
+def _reactor(url: str, ca_bundle: str | None) -> Any:
+    return ReactorTransport(url, clock=Hand(), ca_bundle=ca_bundle)
+
+
+def _in_threads(url: str, ca_bundle: str | None) -> Any:
+    return BlockingTransport(RequestsLines(url, clock=Hand(), ca_bundle=ca_bundle))
+
+
 def http_socket_case(rng: Random) -> None:
+    """Over the reactor."""
+    _case(rng, _reactor)
+
+
+def requests_socket_case(rng: Random) -> None:
+    """Over `requests`, with a session of our own."""
+    _case(rng, _in_threads)
+
+
+def _case(rng: Random, make: Callable[[str, str | None], Any]) -> None:
     plan = _plan(rng)
     errors: list[object] = []
     loop = rng.choice([uvloop.new_event_loop, asyncio.new_event_loop])
@@ -59,7 +81,7 @@ def http_socket_case(rng: Random) -> None:
         server.start()
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.get_loop().set_exception_handler(lambda _, context: errors.append(context))
-            runner.run(_limited(rng, plan, listener.getsockname()[1]))
+            runner.run(_limited(rng, plan, make, listener.getsockname()[1]))
         server.join(_LIMIT_S)
         assert not server.is_alive(), "the connection was not closed"
     assert not errors, errors
@@ -76,9 +98,13 @@ def _plan(rng: Random) -> Plan:
     return Plan(answers, pieces, rng.random() < 0.5, noise, rng.random() < 0.3, rng.random() < 0.2)
 
 
-async def _limited(rng: Random, plan: Plan, port: int) -> None:
+async def _limited(rng: Random, plan: Plan, make: Callable[..., Any], port: int) -> None:
+    url = f"{'https' if plan.secure else 'http'}://127.0.0.1:{port}"
+    transport = make(url, _bundle() if plan.secure else None)
     async with asyncio.timeout(_LIMIT_S):
-        await _talk(rng, plan, port)
+        await _talk(rng, plan, transport)
+    if isinstance(transport, BlockingTransport):
+        assert await asyncio.to_thread(transport.join, _LIMIT_S) == 0, "a thread is left"
     # Closed transports let go of their sockets in the next turns of the loop.
     for _ in range(3):
         await asyncio.sleep(0)
@@ -86,11 +112,10 @@ async def _limited(rng: Random, plan: Plan, port: int) -> None:
     assert not left, left
 
 
-async def _talk(rng: Random, plan: Plan, port: int) -> None:
-    url = f"{'https' if plan.secure else 'http'}://127.0.0.1:{port}"
-    transport = ReactorTransport(url, clock=Hand(), ca_bundle=_bundle() if plan.secure else None)
+async def _talk(rng: Random, plan: Plan, transport: Any) -> None:
     try:
-        link = await transport.connect(_LIMIT_S)
+        # Noise may look like a TLS record that never ends: then both sides wait for the rest of it.
+        link = await transport.connect(0.5 if plan.noise else _LIMIT_S)
     except TransportError:
         if not plan.noise:
             raise
@@ -104,7 +129,7 @@ async def _talk(rng: Random, plan: Plan, port: int) -> None:
     link.close()
 
 
-async def _exchange(rng: Random, plan: Plan, one: Answer, link: ReactorLink) -> None:
+async def _exchange(rng: Random, plan: Plan, one: Answer, link: Any) -> None:
     told, freed = Told(), asyncio.Event()
 
     def free() -> None:

@@ -3,13 +3,17 @@
 # ruff: noqa: E501, ISC004  (the exact error texts stand unbroken)
 
 import copy
+import json
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from requests import Session
 
 from greenroom.messages import (
     Call,
@@ -97,6 +101,27 @@ def test_keys_keep_their_form() -> None:
     assert ProviderConfig().api_key is None
 
 
+async def a_coroutine() -> None:
+    """Not what a session is made by."""
+
+
+@pytest.mark.parametrize("given", [Session(), Session, KEY_FORMS["callable"]])
+def test_a_session_is_held_as_it_is_and_never_shown(given: Any) -> None:
+    config = ProviderConfig(transport="requests", session=given)
+    assert config.session is given
+    assert config.replace(max_connections=3).session is given
+    assert "session" not in repr(config).replace("Session", "")
+    assert json.loads(config.model_dump_json())["session"] == "**********"
+    assert ProviderConfig.model_validate_json(ProviderConfig().model_dump_json()).session is None
+    with pytest.raises(InvalidInput, match="only code can give it"):
+        ProviderConfig.model_validate_json(config.model_dump_json())
+
+
+def test_the_library_is_imported_without_requests() -> None:
+    code = "import sys, greenroom; greenroom.ProviderConfig(); assert 'requests' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
@@ -120,6 +145,12 @@ def test_keys_keep_their_form() -> None:
         ({"headers": {"bad name": SECRET}}, "headers: a header's name must be ASCII letters, digits and -"),
         ({"headers": {"x": 5}}, "headers.x = (hidden): must be a string"),
         ({"headers": SECRET}, "headers = (hidden): must be a dict"),
+        ({"transport": "requests", "session": 7}, "session = 7: must be a requests.Session, or a callable that makes "
+         "one; only code can give it"),
+        ({"transport": "requests", "session": a_coroutine}, "session = (function): must be a plain function, not an async one: "
+         "it runs in the connection's own thread"),
+        ({"session": lambda: None}, "session: is for transport='requests' only; set that too, or leave it out"),
+        ({"transport": "threads"}, "transport = 'threads': must be 'reactor' or 'requests'"),
         ({"max_connections": 0}, "max_connections = 0: must be greater than or equal to 1"),
         ({"pool_timeout_s": -1}, "pool_timeout_s = -1: must be greater than 0"),
         ({"keep_alive_s": -1}, "keep_alive_s = -1: must be greater than or equal to 0"),

@@ -27,6 +27,7 @@ from greenroom.messages import (
     WouldDeadlock,
     attach_errors,
     exception_of,
+    models,
 )
 from greenroom.messages import failures as module
 from greenroom.messages.failures import SYSTEM_DOWN
@@ -61,7 +62,9 @@ def test_the_drawing_is_the_tree() -> None:
 
 
 def _ours(kind: type[Any]) -> bool:
-    return kind.__module__ in (module.__name__, attach_errors.__name__, InvalidInput.__module__)
+    return kind.__module__ in (
+        module.__name__, attach_errors.__name__, models.__name__, InvalidInput.__module__,
+    )  # fmt: skip
 
 
 def test_the_drawing_names_each_class_of_error() -> None:

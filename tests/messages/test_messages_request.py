@@ -155,7 +155,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"messages": [said(5)]}, "messages.0.content: must be a string or a list of parts"),
     ({"messages": [said([{"type": "txt", "text": PRIVATE}])]},
      "messages.0.content.0.type = 'txt': must be one of 'text', 'image', 'tool_call', 'tool_result', 'reasoning', "
-     "'refusal'; did you mean 'text'?"),
+     "'refusal', 'provider'; did you mean 'text'?"),
     ({"messages": [said([{"text": PRIVATE}])]},
      "messages.0.content.0.type: is required; a part is a dict such as {'type': 'text', 'text': '...'}"),
     ({"messages": [said([{"type": "text", "text": "x", "txt": PRIVATE}])]},

@@ -39,6 +39,12 @@ class Mute(pykka.ActorRef[Any]):
         return True
 
 
+@pytest.fixture(autouse=True)
+def aggregators_from_the_first_delta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else only a long answer has one."""
+    monkeypatch.setattr("greenroom.actors.journal.COMPACT_EVERY", 1)
+
+
 def counting(rig: Rig) -> tuple[Started, Any, Mute]:
     counter = Mute()
 

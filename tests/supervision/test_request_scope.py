@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from greenroom.actors.journal import COMPACT_EVERY
 from greenroom.messages.commands import Cancel
 from greenroom.messages.failures import (
     ConnectionFailed,
@@ -396,3 +397,14 @@ def test_what_an_older_epoch_commits_is_refused(rig: Rig) -> None:
     assert gate.checkpoint.sent_epoch == 2
     rig.wire.head().send("t a", "done").end()
     assert started.stream.result(timeout=0).text == "a"
+
+
+def test_only_a_long_answer_has_an_aggregator(rig: Rig) -> None:
+    started, wire = rig.open()
+    wire.head().send(*["t a"] * (COMPACT_EVERY - 1))
+    assert "/requests/s1/aggregator" not in rig.dispatcher.live_paths()
+    wire.send(*["t b"] * 2)
+    assert "/requests/s1/aggregator" in rig.dispatcher.live_paths()
+    wire.send(*["t c"] * 3 * COMPACT_EVERY, "done").end()
+    expected = "a" * (COMPACT_EVERY - 1) + "bb" + "c" * 3 * COMPACT_EVERY
+    assert started.stream.result(timeout=0).text == expected

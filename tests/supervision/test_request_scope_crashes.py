@@ -15,6 +15,12 @@ from request_path import PATIENT, Rig, error_of
 # ---- crashes
 
 
+@pytest.fixture(autouse=True)
+def aggregators_from_the_first_delta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else only a long answer has one."""
+    monkeypatch.setattr("greenroom.actors.journal.COMPACT_EVERY", 1)
+
+
 def test_a_stream_that_dies_before_content_is_tried_again(rig: Rig) -> None:
     started, wire = rig.open()
     rig.crash("/requests/s1/stream-1")

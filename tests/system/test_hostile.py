@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from greenroom import (
     ActorSystem,
@@ -138,17 +139,29 @@ def simulator() -> Iterator[Simulator]:
 Start = Callable[..., ActorSystem]
 
 
+WAYS: dict[str, dict[str, object]] = {
+    "reactor": {},
+    "requests": {"transport": "requests"},
+    "users-session": {"transport": "requests", "session": requests.Session},
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def start_with(ports: dict[str, int], simulator: Simulator) -> Iterator[Start]:
+def start_with(ports: dict[str, int], simulator: Simulator, way: str) -> Iterator[Start]:
     """Starts a system with a healthy provider `good`, and one for each attack, of the attack's name."""
     systems: list[ActorSystem] = []
 
     def begin(*attacks: str) -> ActorSystem:
-        providers = {"good": ProviderConfig(base_url=simulator.base_url)}
+        providers = {"good": ProviderConfig(base_url=simulator.base_url, **WAYS[way])}
         for attack in attacks:
             scheme = "https" if attack.startswith("tls-") else "http"
             url = f"{scheme}://127.0.0.1:{ports[attack]}/v1"
-            providers[attack] = ProviderConfig(base_url=url, options=OPTIONS)
+            providers[attack] = ProviderConfig(base_url=url, options=OPTIONS, **WAYS[way])
         config = SystemConfig(default_model="good/m", providers=providers, drain_s=0)
         system = ActorSystem.start(config)
         systems.append(system)
@@ -228,15 +241,21 @@ def test_every_attack_is_expected(ports: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("attack", EXPECTED)
-def test_an_attack_ends_typed_and_bounded_and_harms_nobody_else(attack: str, start_with: Start) -> None:
+def test_an_attack_ends_typed_and_bounded_and_harms_nobody_else(
+    attack: str, start_with: Start, way: str
+) -> None:
     system = start_with(attack)
     with watching(system) as seen:
         healthy = begin_healthy(system)
         error = attacked(system, attack)
         check_healthy(healthy)
     kind, words = EXPECTED[attack]
-    assert type(error) is kind, error
-    assert words in str(error)
+    if way == "users-session":
+        # The head and the framing are http.client's to read, which lets more through and says less.
+        assert error.error_class in {"output_limit", "protocol", "timeout", "transient", "rate_limit"}
+    else:
+        assert type(error) is kind, error
+        assert words in str(error)
     assert "\n" not in str(error)
     assert len(str(error)) < 1500
     assert seen.grown_bytes < MEMORY_BYTES

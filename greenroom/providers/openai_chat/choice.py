@@ -33,7 +33,7 @@ class Choice:
     """One owner. `block` counts its stretches of one kind: merged deltas never cross one."""
 
     __slots__ = (
-        "_allowance", "_details", "_echo", "_held_bytes", "_logprobs", "_message", "_think", "_tools",
+        "_allowance", "_details", "_echo", "_held_bytes", "_logprobs", "_message", "_refused", "_think", "_tools",
         "_writer", "block", "finish", "index", "kind",
     )  # fmt: skip
 
@@ -49,6 +49,7 @@ class Choice:
         self._logprobs: list[dict[str, Any]] = []
         self._held_bytes = 0
         self._message: str | None = None
+        self._refused = False
 
     def begin(self, think_tags: bool, echo: str) -> "Choice":
         """Before anything comes: what its text may begin with that is no text of the answer."""
@@ -126,7 +127,7 @@ class Choice:
                 self._think = None
         self._write(reasoning, text)
 
-    def end(self) -> None:
+    def end(self, *, failed: bool = False) -> None:
         """No more comes: what was held back goes out, and whole tool calls are completed."""
         if self._think is not None:
             self._write(*self._think.finish())
@@ -135,14 +136,16 @@ class Choice:
             self._enter("text")
             self._writer.text(self.index, self.block, "", self._beside())
         self._enter("")
-        self._tools.finish()
+        self._tools.finish(cut=failed and self.finish is None)
 
     def reason(self) -> FinishReason:
-        """In our word. A stop that asks for tools is `tool_calls`, whatever the server calls it."""
+        """In our word. A stop that asks for tools is `tool_calls`, and one behind a refusal `refusal`."""
         if self.finish is None:
             return "unknown"
         reason = _REASONS.get(self.finish.lower(), "unknown")
-        return "tool_calls" if reason == "stop" and self._tools.any else reason
+        if reason == "stop" and self._tools.any:
+            return "tool_calls"
+        return "refusal" if reason == "stop" and self._refused else reason
 
     def _write(self, reasoning: str, text: str) -> None:
         if reasoning:
@@ -173,6 +176,7 @@ class Choice:
 
     def _refuse(self, refusal: Any) -> None:
         if isinstance(refusal, str) and refusal:
+            self._refused = True
             self._enter("refusal")
             self._writer.refusal(self.index, refusal, self._beside())
 

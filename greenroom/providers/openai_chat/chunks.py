@@ -23,7 +23,9 @@ from greenroom.providers.wire.evidence import protocol, too_much
 from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
 
-_FACTS = ("system_fingerprint", "service_tier", "provider", "timings", "citations", "search_results")
+_FACTS = frozenset(
+    {"system_fingerprint", "service_tier", "provider", "timings", "citations", "search_results"}
+)
 _PIECES = ("content", "reasoning_content", "reasoning")
 """Fields of a delta that can hold the one piece of a running text."""
 _PLAIN = frozenset(
@@ -178,16 +180,18 @@ class Chunks:
             self.response_id = chunk["id"] or None
         if isinstance(chunk.get("model"), str):
             self.model = chunk["model"] or self.model
-        for name in _FACTS:
-            if chunk.get(name):
-                self._facts[name] = chunk[name]
-        self._take_usage(chunk)
+        if not _FACTS.isdisjoint(chunk):
+            self._facts.update({name: chunk[name] for name in _FACTS if chunk.get(name)})
         choices = chunk.get("choices")
+        # Nothing but what a chunk must have: no error, and no usage in an odd place, can stand in it.
+        plain = event == "message" and chunk.keys() <= _PLAIN and _are_plain(choices)
+        if chunk.get("usage") or not plain:
+            self._take_usage(chunk)
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 self._take_choice(choice)
-        if self.failure is None:
-            self.failure = error_in_chunk(chunk, event) or self._failing_finish()
+        if self.failure is None and (self.has_finish or not plain):
+            self.failure = (None if plain else error_in_chunk(chunk, event)) or self._failing_finish()
             self.ends_in_order = self.failure is not None and _is_finished(choices)
         if self.failure is None and self._allowance.is_spent:
             self.failure = too_much(self._allowance)
@@ -219,7 +223,7 @@ class Chunks:
             if index in self._choices:
                 self._choices[index].take(half)
         for choice in self._choices.values():
-            choice.end()
+            choice.end(failed=self.failure is not None)
         if self._usage and not self._usage_told:
             self._usage_told = True
             self._writer.usage(self._counted())
@@ -347,6 +351,18 @@ def _path_of_piece(name: str, delta: dict[str, Any]) -> Path | None:
     if not isinstance(function, dict) or function.get("name") or not function.get("arguments"):
         return None
     return ("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
+
+
+def _are_plain(choices: Any) -> bool:
+    if type(choices) is not list:
+        return False
+    for choice in choices:
+        if type(choice) is not dict or not choice.keys() <= _PLAIN_CHOICE:
+            return False
+        delta = choice.get("delta")
+        if type(delta) is not dict or "usage" in delta:
+            return False
+    return True
 
 
 def _is_finished(choices: Any) -> bool:

@@ -96,11 +96,14 @@ class ToolCalls:
         call = self.latest
         return call is not None and call.started and not call.completed and not call.held
 
-    def finish(self) -> None:
-        """No more comes: every call that is whole is completed, in the order in which they began."""
+    def finish(self, *, cut: bool = False) -> None:
+        """No more comes: every call that is whole is completed, in the order in which they began.
+
+        `cut`: arguments may be missing, so a call without any is not whole.
+        """
         for call in self._calls:
             self._announce(call, for_good=True)
-            self._complete(call, empty_is_whole=True)
+            self._complete(call, empty_is_whole=not cut)
 
     @property
     def any(self) -> bool:

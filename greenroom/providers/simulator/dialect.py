@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from greenroom.messages.given import Given, held
 from greenroom.messages.value import EMPTY_MAP, FrozenMap, Input
+from greenroom.providers.profile import PrefixForm
 
 ReasoningForm = Literal[
     "reasoning_content", "reasoning", "both", "reasoning_details", "think", "thinking_list"
@@ -22,6 +23,9 @@ between <think> tags; in a list of content (Mistral)."""
 UsagePlace = Literal["extra_asked", "extra", "extra_with_choice", "finish", "every", "x_groq"]
 """A chunk of its own with `choices: []`, only where asked for, or always; one that has a choice; the chunk
 with the finish reason; every chunk, cumulative; `x_groq.usage` of the chunk with the finish reason."""
+PrefixFault = Literal["unasked", "flag", "both_flags", "several_turns"]
+"""What is wrong with an assistant turn at the end: it comes without the server's own way to ask; with `prefix:
+true`; with `continue_final_message` and a generation prompt, too; another one stands before it."""
 Later = Literal["absent", "repeat", "null", "empty"]
 """What a tool call's id or name is in its fragments after the first."""
 Template = Given[Mapping[str, Any], FrozenMap]
@@ -111,6 +115,14 @@ class Dialect(Input):
     """What the server sends to keep a connection alive; None: it sends nothing."""
     opening_comments: int = Field(default=0, ge=0)
     """So many of them before the first event."""
+
+    # going on from a given beginning of the answer
+    prefix: PrefixForm | None = None
+    """How the server is asked to go on from the last assistant turn; None: it answers anew."""
+    prefix_echo: Literal["never", "asked", "always"] = "never"
+    """The answer repeats that beginning; `asked`: where the request has `echo: true`."""
+    prefix_refusals: Given[Mapping[PrefixFault, str], FrozenMap] = held(EMPTY_MAP)
+    """What it is refused with (400); a fault that has no words is none."""
 
     # errors
     error_body: Template = held(_ERROR)

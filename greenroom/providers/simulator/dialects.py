@@ -36,6 +36,10 @@ _NUMBERED_ERROR = FrozenMap({"error": {"message": "$message", "type": "$type", "
 _FLAT_ERROR = FrozenMap(
     {"object": "error", "message": "$message", "type": "$type", "param": "$param", "code": "$status"}
 )
+_DEEPSEEK_UNASKED = (
+    "The last message of deepseek-reasoner must be a user message, or an assistant message with prefix mode on "
+    "(refer to https://api-docs.deepseek.com/guides/chat_prefix_completion)."
+)
 
 OPENAI = Dialect(
     name="openai", head=_OPENAI_HEAD, logprobs_null=True, usage_object=_OPENAI_USAGE, usage_null="asked",
@@ -93,6 +97,11 @@ _BUILT_IN = (
             "object": "error", "message": "$message", "type": "$type", "param": "$param", "code": "$code",
             "raw_status_code": "$status",
         },
+        prefix="flag", prefix_echo="always",
+        prefix_refusals={
+            "unasked": "Expected last role User or Tool (or Assistant with prefix True) for serving but got "
+            "assistant"
+        },
         request_id_header="mistral-correlation-id", reset_form="seconds",
         rate_limit_headers={
             "limit_requests": "x-ratelimit-limit-req-minute",
@@ -107,6 +116,10 @@ _BUILT_IN = (
         delta_fields={"content": None, "reasoning_content": None},
         finish_delta={"content": "", "reasoning_content": None}, tool_id="call_{n}_simulator",
         usage=("finish",), comment="keep-alive", rate_limit_headers=_NO_HEADERS,
+        prefix_refusals={
+            "unasked": _DEEPSEEK_UNASKED,
+            "flag": 'prefix is only available when using beta api (set base_url="https://api.deepseek.com/beta")',
+        },
         usage_object={
             "prompt_tokens": "$prompt", "completion_tokens": "$completion", "total_tokens": "$total",
             "prompt_tokens_details": {"cached_tokens": "$cached"},
@@ -197,6 +210,10 @@ _BUILT_IN = (
         tool_id="chatcmpl-tool-{n:032x}", finish_delta={"content": ""}, error_body=_FLAT_ERROR,
         stream_error=FrozenMap({"error": _FLAT_ERROR}), stream_error_done=True,
         rate_limit_headers=_NO_HEADERS, usage_object=_CACHED_USAGE,
+        prefix="continue_final", prefix_echo="asked",
+        prefix_refusals={
+            "both_flags": "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
+        },
     ),
     Dialect(
         name="sglang", head=_BARE_HEAD, logprobs_null=True, choice_fields={"matched_stop": None},
@@ -204,6 +221,7 @@ _BUILT_IN = (
         delta_fields={"role": None, "content": None, "reasoning_content": None, "tool_calls": None},
         finish_delta={"role": None, "content": None, "reasoning_content": None, "tool_calls": None},
         usage_null="always", error_body=_FLAT_ERROR, stream_error=FrozenMap({"error": _FLAT_ERROR}),
+        prefix="continue_final",
         stream_error_done=True, rate_limit_headers=_NO_HEADERS, usage_object=_CACHED_USAGE,
     ),
     Dialect(
@@ -215,7 +233,8 @@ _BUILT_IN = (
         role_delta={"role": "assistant", "content": None}, tool_opening=False, tool_id="{n:032}",
         error_body=FrozenMap({"error": {"code": "$status", "message": "$message", "type": "$type"}}),
         stream_error=FrozenMap({"error": {"code": "$status", "message": "$message", "type": "$type"}}),
-        rate_limit_headers=_NO_HEADERS, usage_object=_CACHED_USAGE,
+        rate_limit_headers=_NO_HEADERS, usage_object=_CACHED_USAGE, prefix="trailing",
+        prefix_refusals={"several_turns": "Cannot have 2 or more assistant messages at the end of the list."},
         last_fields={"timings": {"cache_n": "$cached", "prompt_n": "$uncached", "predicted_n": "$completion"}},
     ),
     Dialect(
@@ -229,7 +248,9 @@ _BUILT_IN = (
 )  # fmt: skip
 
 _dialects: dict[str, Dialect] = {dialect.name: dialect for dialect in _BUILT_IN}
-_dialects["deepseek-beta"] = _dialects["deepseek"].replace(name="deepseek-beta")
+_dialects["deepseek-beta"] = _dialects["deepseek"].replace(
+    name="deepseek-beta", prefix="flag", prefix_refusals={"unasked": _DEEPSEEK_UNASKED}
+)
 
 
 def register_dialect(dialect: Dialect) -> None:

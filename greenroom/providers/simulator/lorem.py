@@ -5,7 +5,7 @@ from zlib import crc32
 
 from greenroom.providers.simulator.script import Script
 
-_LOREM = """
+LOREM = """
 lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore
 magna aliqua ut enim ad minim veniam quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo
 consequat
@@ -26,6 +26,12 @@ def _about(prompt: str) -> str:
     shown = " ".join(prompt.split())
     shown = shown if len(shown) <= _PROMPT_SHOWN else shown[: _PROMPT_SHOWN - 3] + "..."
     seed = crc32(shown.encode())
-    filler = " ".join(islice(cycle(_LOREM), seed % len(_LOREM), seed % len(_LOREM) + 14 + seed % 13))
+    words = filler(seed, 14 + seed % 13)
     said = f'You said: "{shown}".' if shown else "You said nothing."
-    return f"[greenroom simulator] {said} No model is running here, so this answer is made up: {filler}."
+    return f"[greenroom simulator] {said} No model is running here, so this answer is made up: {words}."
+
+
+def filler(seed: int, count: int) -> str:
+    """So many words without meaning, the same for the same seed."""
+    start = seed % len(LOREM)
+    return " ".join(islice(cycle(LOREM), start, start + count))

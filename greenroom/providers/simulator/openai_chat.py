@@ -65,8 +65,12 @@ def with_error(
         yield Step(writer.done())
 
 
-def faulty(reply: Reply, script: Script, dialect: Dialect, place: Place) -> Reply:
-    """The reply with the script's headers and all its faults, those of HTTP as facts for whoever frames it."""
+def faulty(reply: Reply, script: Script, dialect: Dialect, place: Place | None = None) -> Reply:
+    """The reply with the script's headers and all its faults, those of HTTP as facts for whoever frames it.
+
+    `place`: None for an answer that is not streamed.
+    """
+    place = WHOLE if place is None else place
     cut, flood, garbage, http = script.cut, script.flood, script.garbage, script.http
     told = {**_limits(script, dialect), **script.headers}
     steps: Iterator[Step] = struck(reply.steps, script, place)

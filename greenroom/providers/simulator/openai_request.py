@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from greenroom.messages.value import FrozenMap, freeze
+from greenroom.providers.simulator.continuing import Beginning, read_beginning
 from greenroom.providers.simulator.openai_errors import BAD_JSON, Refused
 
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
@@ -52,6 +53,8 @@ class ChatCall:
     max_tokens: int | None = None
     logprobs: bool = False
     top_logprobs: int = 0
+    beginning: Beginning | None = None
+    """What of the answer the request gives."""
 
 
 def count_tokens(text: str) -> int:
@@ -108,6 +111,7 @@ def read_chat_call(body: FrozenMap) -> ChatCall:
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         logprobs=body.get("logprobs") is True,
         top_logprobs=body.get("top_logprobs") or 0,
+        beginning=read_beginning(body),
     )
 
 

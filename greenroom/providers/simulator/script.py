@@ -28,7 +28,7 @@ from greenroom.providers.simulator.script_faults import (
     Stall,
     StreamError,
 )
-from greenroom.providers.simulator.script_fields import Count, Headers, Pieces, Seconds
+from greenroom.providers.simulator.script_fields import Count, Headers, Pieces, Seconds, Texts
 
 
 class ScriptToolCall(Input):
@@ -63,6 +63,9 @@ class Script(Input):
     reasoning: Given[str | Sequence[str], Pieces] = held("")
     refusal: Given[str | Sequence[str], Pieces] = held("")
     tool_calls: Given[Sequence[ScriptToolCall | Mapping[str, Any]], tuple[ScriptToolCall, ...]] = held(())
+    items: Given[Sequence[Mapping[str, Any]], tuple[FrozenMap, ...]] = held(())
+    """Items that only their own wire has (hosted tools, redacted thinking), as it writes them whole; they come
+    first. Wires without such items, as OpenAI's chat, leave them out."""
     interleave_tool_calls: bool = False
     """True: fragments of parallel calls take turns. False: one call after the other."""
     finish_reason: str | None = None
@@ -73,6 +76,14 @@ class Script(Input):
     """The model that answers. None: the one that was asked for."""
     response_id: str | None = None
     """None: a new one for each request."""
+
+    variants: Given[Sequence[str | Sequence[str]], Texts] = held(())
+    """Texts of the second and later answers to the same request, in turn; after the last one `text` again."""
+    vary_seed: int | None = None
+    """From the second answer to the same request on, some words differ, drawn from this seed."""
+    prefix: Literal["continue", "anew", "refuse"] | None = None
+    """What becomes of a last assistant turn: the answer goes on from it, or knows nothing of it, or 400 as a model
+    answers that takes none. None: as the dialect does."""
 
     dialect: str | Dialect | None = None
     """How the server writes: a name such as `mistral` or `vllm`, or a Dialect. None: the simulator's own."""

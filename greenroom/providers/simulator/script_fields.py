@@ -31,3 +31,5 @@ Seconds = Annotated[float, Field(ge=0, le=_DAY_S)]
 Count = Annotated[int, Field(ge=0)]
 Pieces = str | tuple[str, ...]
 """A string, which is split by `chunk_size`, or the exact pieces."""
+Texts = tuple[Pieces, ...]
+"""Several texts, each one as it may stand alone."""

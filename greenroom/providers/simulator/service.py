@@ -10,15 +10,18 @@ from urllib.parse import unquote
 
 from greenroom.providers.registry import simulated_wires
 from greenroom.providers.simulator.chaos import Chaos
+from greenroom.providers.simulator.continuing import is_heeded
 from greenroom.providers.simulator.dialect import Dialect
 from greenroom.providers.simulator.dialects import OPENAI, dialect_of
 from greenroom.providers.simulator.http_request import BadRequest
 from greenroom.providers.simulator.lorem import lorem_script
+from greenroom.providers.simulator.model_lists import ModelListsWire
 from greenroom.providers.simulator.openai_errors import INVALID_REQUEST, Refused, json_reply, refusal_reply
 from greenroom.providers.simulator.openai_request import ChatCall
 from greenroom.providers.simulator.reply import HttpRequest, Reply
 from greenroom.providers.simulator.rules import ScriptBook
 from greenroom.providers.simulator.script import Script
+from greenroom.providers.simulator.variants import Generations
 from greenroom.providers.simulator.wires import Desk, Served, SimulatedWire, bearer, check_key
 
 DEFAULT_MODEL = "simulator"
@@ -47,7 +50,8 @@ class Service:
         self._dialect = dialect
         self._chaos = chaos
         self._numbers = count(1)
-        self._wires = simulated_wires()
+        self._generations = Generations()
+        self._wires = (ModelListsWire(self._known_models), *simulated_wires())
         self._routes: dict[str, dict[str, Callable[[HttpRequest, int], Reply]]] = {
             "/health": {"GET": self._health, "HEAD": self._health},
             "/v1/models": {"GET": self._list_models, "HEAD": self._list_models},
@@ -126,12 +130,21 @@ class Service:
             raise _no_model(call.model)
         number = next(self._numbers)
         chosen = self._book.choose(call.model)
-        script = chosen or lorem_script(call.prompt, call.max_tokens, self._book.rules.default_interval_s)
+        if chosen is not None:
+            chosen = self._generations.next_of(chosen, call)
+        script = chosen or lorem_script(call.prompt, self._room(call), self._book.rules.default_interval_s)
         if self._chaos is not None:
             script, served.chaos = self._chaos.strike(script, number)
         served.script = chosen if served.chaos is None else script
         served.dialect = (self._dialect if script.dialect is None else dialect_of(script.dialect)).name
         return script, number
+
+    def _room(self, call: ChatCall) -> int | None:
+        """How many words a made-up answer may have, those of a given beginning included."""
+        beginning = call.beginning
+        if call.max_tokens is None or beginning is None or not is_heeded(beginning, self._dialect):
+            return call.max_tokens
+        return call.max_tokens + len(beginning.text.split(" "))
 
 
 def _no_model(name: str) -> Refused:

@@ -12,12 +12,14 @@ from typing import Protocol
 
 from greenroom.messages.value import FrozenMap
 from greenroom.providers.simulator.completions import completion_reply, read_completion_call
+from greenroom.providers.simulator.continuing import going_on
 from greenroom.providers.simulator.dialect import Dialect
 from greenroom.providers.simulator.dialects import dialect_of
 from greenroom.providers.simulator.openai_chat import Stamp, chat_reply
 from greenroom.providers.simulator.openai_errors import NO_KEY, Refused, refusal_reply
 from greenroom.providers.simulator.openai_request import ChatCall, read_chat_call, read_json
 from greenroom.providers.simulator.reply import HttpRequest, Reply
+from greenroom.providers.simulator.said_prompts import SaidPrompts
 from greenroom.providers.simulator.script import Script
 
 
@@ -31,6 +33,12 @@ class Served:
     script: Script | None = None
     dialect: str | None = None
     chaos: str | None = None
+
+    def take(self, script: Script) -> Script:
+        """The script as this request changed it; noted, where it was no made-up answer."""
+        if self.script is not None:
+            self.script = script
+        return script
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,9 @@ class ChatWire:
         served.body = read_json(request.body)
         call = read_chat_call(served.body)
         script, number = desk.choose(served, call)
-        return chat_reply(call, script, Stamp(f"chatcmpl-sim-{number}", desk.created_s), desk.dialect)
+        dialect = desk.dialect if script.dialect is None else dialect_of(script.dialect)
+        script = served.take(going_on(script, call.beginning, dialect))
+        return chat_reply(call, script, Stamp(f"chatcmpl-sim-{number}", desk.created_s), dialect)
 
     def refusal(self, refused: Refused, dialect: Dialect) -> Reply:
         return refusal_reply(refused, dialect)
@@ -114,13 +124,18 @@ class CompletionsWire(ChatWire):
 
     kind = "openai-completions"
 
+    def __init__(self) -> None:
+        self._prompts = SaidPrompts()
+
     def takes(self, request: HttpRequest) -> bool:
         return request.path == "/v1/completions"
 
     def answer(self, request: HttpRequest, served: Served, desk: Desk) -> Reply:
         only_post(request)
         served.body = read_json(request.body)
-        call = read_completion_call(served.body)
+        call = self._prompts.read(read_completion_call(served.body))
         script, number = desk.choose(served, call.chat)
         dialect = desk.dialect if script.dialect is None else dialect_of(script.dialect)
+        script = served.take(going_on(script, call.chat.beginning, dialect))
+        self._prompts.note(call, script)
         return completion_reply(call, script, Stamp(f"cmpl-sim-{number}", desk.created_s), dialect)

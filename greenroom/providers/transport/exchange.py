@@ -127,15 +127,7 @@ class Exchange:
             self.upload.stop()
 
     def _marked(self, end: WireEnd, now_s: float) -> WireEnd:
-        """On a link that has served before, a failure means something else."""
-        if end.evidence is None or not self._reused:
-            return end
-        if not self._response.begun:
-            # Later than this the server had the request, and fell over it.
-            stale = now_s - self._began_s <= STALE_WITHIN_S
-            return WireEnd(clean=False, evidence=end.evidence.model_copy(update={"reused_connection": stale}))
-        # What spoke HTTP a moment ago may do so again.
-        return WireEnd(clean=False, evidence=end.evidence.model_copy(update={"is_retryable": None}))
+        return of_used_link(end, self._response.begun, now_s - self._began_s) if self._reused else end
 
     def _leave(self, *, keep: bool) -> None:
         link, self._link = self._link, None
@@ -146,3 +138,19 @@ class Exchange:
         self._response.release()
         del self._feed, self._deliver, self._free
         link.over(keep=keep, keep_alive_hint_s=hint_s)
+
+
+def of_used_link(end: WireEnd, begun: bool, waited_s: float) -> WireEnd:
+    """`end` as it counts on a link that has served before: there a failure means something else.
+
+    `begun`: some of an answer had come. `waited_s` is counted from the request's writing.
+    """
+    if end.evidence is None:
+        return end
+    if not begun:
+        # Later than this the server had the request, and fell over it.
+        patch: dict[str, bool | None] = {"reused_connection": waited_s <= STALE_WITHIN_S}
+    else:
+        # What spoke HTTP a moment ago may do so again.
+        patch = {"is_retryable": None}
+    return WireEnd(clean=False, evidence=end.evidence.model_copy(update=patch))

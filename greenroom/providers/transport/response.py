@@ -30,14 +30,14 @@ class Response:
     """See the module. One owner; `release` breaks the cycle with the parser."""
 
     __slots__ = (
-        "_bodyless", "_coding", "_fields", "_head_bytes", "_inflater", "_interim", "_limits", "_opening",
-        "_parser", "_peer", "_raw_bytes", "_silent_at", "_silent_bytes", "_sized", "calm", "end", "feed",
-        "head", "keep_alive", "keep_alive_hint_s", "max_body_bytes", "on_body", "out_bytes", "parts",
+        "_bodyless", "_coding", "_fields", "_head_bytes", "_inflater", "_interim", "_opening", "_parser",
+        "_raw_bytes", "_silent_at", "_silent_bytes", "_sized", "calm", "end", "feed", "head", "keep_alive",
+        "keep_alive_hint_s", "limits", "max_body_bytes", "on_body", "out_bytes", "parts", "peer",
     )  # fmt: skip
 
     def __init__(self, peer: str, method: str, limits: TransportLimits) -> None:
-        self._peer = peer
-        self._limits = limits
+        self.peer = peer
+        self.limits = limits
         self._bodyless = method == "HEAD"
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
@@ -82,10 +82,10 @@ class Response:
         if self.end is not None:
             self.keep_alive = False
         elif self.head is None:
-            self._fail(evidence.not_http(self._peer, self._opening.lstrip(b"\r\n"), _reason(error)))
+            self._fail(evidence.not_http(self.peer, self._opening.lstrip(b"\r\n"), _reason(error)))
         else:
             good_bytes = self.out_bytes + sum(map(len, self.parts))
-            self._fail(evidence.broken(self._peer, _reason(error), good_bytes))
+            self._fail(evidence.broken(self.peer, _reason(error), good_bytes))
 
     def take(self, read_bytes: int) -> bytes:
         """Body bytes of the last read, decoded; checks the bounds. May set `end`."""
@@ -102,22 +102,22 @@ class Response:
             data = self._inflated(self._inflater, data)
         self.out_bytes += len(data)
         if self.out_bytes > self.max_body_bytes:
-            self._fail(evidence.too_big(self._peer, "a body", self.max_body_bytes, "max_body_bytes"))
+            self._fail(evidence.too_big(self.peer, "a body", self.max_body_bytes, "max_body_bytes"))
             return b""
         return data
 
     def silent(self, read_bytes: int) -> None:
         """A read brought neither body nor end: what frames the body must not go on for ever."""
         if self.head is None:
-            if self._raw_bytes > self._limits.max_head_bytes:
+            if self._raw_bytes > self.limits.max_head_bytes:
                 self._too_much_head()
             return
         if self._silent_at != self.out_bytes:
             self._silent_at, self._silent_bytes = self.out_bytes, 0
         self._silent_bytes += read_bytes
-        if self._silent_bytes > self._limits.max_head_bytes:
-            limit = self._limits.max_head_bytes
-            self._fail(evidence.too_big(self._peer, "chunk extensions or trailers", limit, "max_head_bytes"))
+        if self._silent_bytes > self.limits.max_head_bytes:
+            limit = self.limits.max_head_bytes
+            self._fail(evidence.too_big(self.peer, "chunk extensions or trailers", limit, "max_head_bytes"))
 
     def eof(self, how: str, *, orderly: bool) -> None:
         """The connection is gone; sets `end`. `how` tells it in words: "connection reset by host:port"."""
@@ -142,8 +142,8 @@ class Response:
         if self.head is None:
             fields = self._fields
             fields.append((name, value))
-            if len(fields) > self._limits.max_headers:
-                self._fail(evidence.too_many(self._peer, "headers", self._limits.max_headers))
+            if len(fields) > self.limits.max_headers:
+                self._fail(evidence.too_many(self.peer, "headers", self.limits.max_headers))
                 raise httptools.HttpParserError("too many headers")
 
     def on_headers_complete(self) -> None:
@@ -158,7 +158,7 @@ class Response:
             if status == 101:
                 raise httptools.HttpParserError("it changes to a protocol that nobody asked for")
             return
-        if self._head_bytes > self._limits.max_head_bytes:
+        if self._head_bytes > self.limits.max_head_bytes:
             self._too_much_head()
             return
         headers = tuple([(name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in fields])
@@ -194,15 +194,15 @@ class Response:
 
     def _check_transfer_coding(self, value: str) -> None:
         if value.strip().lower() != "chunked":
-            text = f"{self._peer} sent a transfer coding that is not understood: {value[:60]!a}"
+            text = f"{self.peer} sent a transfer coding that is not understood: {value[:60]!a}"
             self._fail(ErrorEvidence(kind="protocol", phase="head", message=text))
 
     def _choose_decoder(self, coding: str) -> None:
         if coding in ENCODINGS and not self._coding:
             self._coding = coding
-            self._inflater = Inflater("deflate" if coding == "deflate" else "gzip", self._limits)
+            self._inflater = Inflater("deflate" if coding == "deflate" else "gzip", self.limits)
         elif coding not in {"", "identity"}:
-            text = f"{self._peer} sent a content coding that was not asked for: {coding[:60]!a}"
+            text = f"{self.peer} sent a content coding that was not asked for: {coding[:60]!a}"
             self._fail(ErrorEvidence(kind="protocol", phase="head", message=text))
 
     def _inflated(self, inflater: Inflater, data: bytes) -> bytes:
@@ -220,13 +220,13 @@ class Response:
 
     def _fail_inflating(self, error: InflateError) -> None:
         if isinstance(error, InflateBombError):
-            self._fail(evidence.bomb(self._peer, str(error)))
+            self._fail(evidence.bomb(self.peer, str(error)))
         else:
-            self._fail(evidence.broken(self._peer, str(error), self.out_bytes))
+            self._fail(evidence.broken(self.peer, str(error), self.out_bytes))
 
     def _too_much_head(self) -> None:
-        limit = self._limits.max_head_bytes
-        self._fail(evidence.too_big(self._peer, "an answer's head", limit, "max_head_bytes", "head"))
+        limit = self.limits.max_head_bytes
+        self._fail(evidence.too_big(self.peer, "an answer's head", limit, "max_head_bytes", "head"))
 
     def _finish(self) -> None:
         self.calm = False

@@ -13,6 +13,34 @@ from greenroom.providers.transport.proxies import Proxy
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 
 
+def tunnel_request(proxy: Proxy, target: Origin) -> bytes:
+    """What asks the proxy for a way."""
+    name = target.name
+    lines = [f"CONNECT {name} HTTP/1.1", f"Host: {name}", *(f"{n}: {v}" for n, v in proxy.headers)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def is_open(answer: bytes, proxy: Proxy, target: Origin, max_head_bytes: int) -> bool:
+    """The proxy has said yes; False while its answer is not whole. Raises TransportError."""
+
+    def refused(status: int | None, reason: str) -> TransportError:
+        return evidence.proxy_refused(proxy.origin, target, status, reason)
+
+    head, blank, rest = answer.partition(b"\r\n\r\n")
+    if not blank:
+        if len(answer) > max_head_bytes:
+            raise refused(None, "its answer does not end")
+        return False
+    line = _STATUS_LINE.match(head + b"\r\n")
+    if line is None:
+        raise refused(None, f"it does not speak HTTP: {head[:60].decode('latin-1')!a}")
+    if not line[1].startswith(b"2"):
+        raise refused(int(line[1]), (line[2] or b"").decode("latin-1"))
+    if rest:
+        raise refused(None, "it sent more than an answer")
+    return True
+
+
 class Tunnel(asyncio.BufferedProtocol):
     """Asks as soon as it is connected; `opened` is done when the proxy said yes, or raises TransportError."""
 
@@ -25,9 +53,7 @@ class Tunnel(asyncio.BufferedProtocol):
         self.opened = outcome()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        name = self._target.name
-        lines = [f"CONNECT {name} HTTP/1.1", f"Host: {name}", *(f"{n}: {v}" for n, v in self._proxy.headers)]
-        cast("asyncio.Transport", transport).write(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+        cast("asyncio.Transport", transport).write(tunnel_request(self._proxy, self._target))
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         return self._buffer
@@ -36,25 +62,13 @@ class Tunnel(asyncio.BufferedProtocol):
         if self.opened.done():
             return
         self._head += self._buffer[:nbytes]
-        head, blank, rest = self._head.partition(b"\r\n\r\n")
-        if not blank:
-            if len(self._head) > self._max_head_bytes:
-                self._refuse(None, "its answer does not end")
-            return
-        line = _STATUS_LINE.match(head + b"\r\n")
-        if line is None:
-            self._refuse(None, f"it does not speak HTTP: {head[:60].decode('latin-1')!a}")
-        elif not line[1].startswith(b"2"):
-            self._refuse(int(line[1]), (line[2] or b"").decode("latin-1"))
-        elif rest:
-            self._refuse(None, "it sent more than an answer")
-        else:
-            self.opened.set_result(None)
+        try:
+            if is_open(self._head, self._proxy, self._target, self._max_head_bytes):
+                self.opened.set_result(None)
+        except TransportError as error:
+            self.opened.set_exception(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.opened.done():
-            self._refuse(None, evidence.happened(exc))
-
-    def _refuse(self, status: int | None, reason: str) -> None:
-        error: TransportError = evidence.proxy_refused(self._proxy.origin, self._target, status, reason)
-        self.opened.set_exception(error)
+            refused = evidence.proxy_refused(self._proxy.origin, self._target, None, evidence.happened(exc))
+            self.opened.set_exception(refused)

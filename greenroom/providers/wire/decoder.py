@@ -63,7 +63,10 @@ class Reader(Protocol):
         """With `is_over`: the wire asks to be called again with what it sent."""
 
     def take_lone(self, data: bytes) -> bool:
-        """Reads all that a read brought, if it is one event that a short cut knows. False: it is not."""
+        """Reads all that a read brought, if it is one event that a short cut knows. False: it is not.
+
+        Raises TooMuchError.
+        """
 
     def take(self, event: SseEvent) -> bool:
         """Reads one event. False: it holds no JSON object. Raises ValueError where it is no JSON, TooMuchError."""
@@ -117,8 +120,11 @@ class WireDecoder:
         if self._over:
             return Decoded()
         self._writer.begin(seq, received_at)
-        if self._framing.at_rest and self._reader.take_lone(data):
-            return Decoded(self._writer.deltas)
+        try:
+            if self._framing.at_rest and self._reader.take_lone(data):
+                return Decoded(self._writer.deltas)
+        except TooMuchError:
+            return self._failed(too_much(self._allowance))
         body = self._body
         if body.mode != "events" and not (data := body.collect(data)):
             return self._too_large() if body.is_too_large else Decoded()

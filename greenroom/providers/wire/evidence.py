@@ -1,10 +1,11 @@
 """Errors of every wire as evidence: HTTP answers, errors inside a 200 stream, bodies that are no answer.
 
-The error stands under `error` (an object, a string, a number; xAI puts `code` beside a string; Gemini wraps
-it in an array), at top level (Mistral, Cerebras, older vLLM), as `detail` (FastAPI), or not at all.
+What is read of an error: its own fields (error_fields.py), what stands beside them (error_details.py), what its
+message says in words (told_waits.py, named_limits.py), and the headers (response_headers.py). Of several waits
+the longest holds: nobody comes back earlier than told.
 """
 
-import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -12,6 +13,7 @@ from pydantic_core import from_json, to_json
 from greenroom.messages.failures import ErrorEvidence, EvidenceKind, NamedLimit
 from greenroom.messages.frozen import freeze_wire
 from greenroom.providers.response_headers import (
+    LONGEST_S,
     allowed,
     is_retryable,
     provider_request_id,
@@ -19,41 +21,94 @@ from greenroom.providers.response_headers import (
     retry_after_s,
 )
 from greenroom.providers.wire.allowance import CALLS_MAX, Allowance
+from greenroom.providers.wire.body_kind import described, kind_of_body
+from greenroom.providers.wire.error_details import filters_in, headers_in, limits_in, retryable_in, wait_in
+from greenroom.providers.wire.error_fields import MESSAGE_CHARS, error_fields, innermost, tells_error
+from greenroom.providers.wire.named_limits import named_limits
+from greenroom.providers.wire.told_waits import told_wait_s
+
+__all__ = [
+    "error_fields", "http_evidence", "in_stream", "protocol", "tells_error", "too_much", "without_secret",
+    "wrong_body",
+]  # fmt: skip
 
 _BODY_BYTES = 4096
-_MESSAGES = ("message", "detail", "error_msg", "error_message", "status_msg", "msg", "title")
-_MESSAGE_CHARS = 1000
-_LIMIT = r"(?P<limit>\d{1,15})"
-_USED = r"(?P<used>\d{1,15})"
-_LIMITS = (
-    ("context_tokens", rf"context length (?:is|of) {_LIMIT}(?:[^?]*?requested (?:about )?{_USED})?"),
-    ("context_tokens", rf"\({_USED} tokens\) exceeds the available context size \({_LIMIT}"),
-    ("tokens", rf"tokens per (?:minute|day)[^:]*: Limit {_LIMIT}(?:, Used {_USED})?"),
-    ("requests", rf"requests per (?:minute|day)[^:]*: Limit {_LIMIT}(?:, Used {_USED})?"),
-)
-"""How providers word the limit that was hit (OpenAI, OpenRouter, vLLM; llama.cpp; Groq)."""
+_DAY_S = 86400.0
+_TOO_MANY = 429
 
 
 def http_evidence(status: int, headers: dict[str, str], body: bytes, now: float) -> ErrorEvidence:
     """Evidence of an answer that is no 2xx. `headers` has lower-case names."""
     text = body[:_BODY_BYTES].decode("utf-8", "replace")
-    fields = error_fields(_json(body))
-    message = fields.pop("message", None) or _describe(status, headers, text)
-    named = _named_limits(message)
+    given = _json(body)
+    fields = error_fields(given)
+    message = fields.pop("message", "") or headers.get("x-error-message", "")[:MESSAGE_CHARS]
     if request_id := provider_request_id(headers):
         fields["provider_request_id"] = request_id
+    elif ray := headers.get("cf-ray"):
+        # The way to the provider has its own id; better than none.
+        fields.setdefault("provider_request_id", ray[:200])
+    if "error_type" not in fields and (told := headers.get("x-amzn-errortype")):
+        fields["error_type"] = told.partition(":")[0][:200]
+    facts = _facts(given, message, headers, now, too_many=status == _TOO_MANY)
     return ErrorEvidence(
         kind="http",
-        message=message,
+        message=_with_filters(message, given) or described(status, headers, text),
         headers=freeze_wire(allowed(headers)),
         body=text,
-        is_retryable=is_retryable(headers),
-        retry_after_s=retry_after_s(headers, now),
-        limits=named + rate_limits(headers, now),
         phase="head",
         adjust="no_stream_options" if status in (400, 422) and "stream_options" in text else None,
+        **facts,
         **fields | {"status": status},
     )
+
+
+def in_stream(given: Any) -> ErrorEvidence:
+    """Evidence of an error that stands in a 200 stream or body, as JSON or as a string."""
+    fields = error_fields(given)
+    message = fields.pop("message", None) or "the provider sent an error without a message"
+    kind: EvidenceKind = "in_stream"
+    facts = _facts(given, message, {}, None, too_many=fields.get("status") == _TOO_MANY)
+    return ErrorEvidence(
+        kind=kind, message=_with_filters(message, given), body=_short(given), phase="body", **facts, **fields
+    )
+
+
+def _facts(
+    given: Any, message: str, headers: Mapping[str, str], now: float | None, *, too_many: bool
+) -> dict[str, Any]:
+    """retry_after_s, limits and is_retryable, from the JSON, the message and the headers."""
+    inner = innermost(given)
+    headers = headers_in(inner) | dict(headers)
+    hit = limits_in(inner) or named_limits(message)
+    beside = rate_limits(headers, now)
+    waits = [retry_after_s(headers, now)]
+    # A day's quota of Google's comes with the wait of its shorter windows: not to be waited for.
+    if not (limits_in(inner) and any((limit.window_s or 0) >= _DAY_S for limit in hit)):
+        waits += [wait_in(inner, given), told_wait_s(message, now)]
+    told = [wait_s for wait_s in waits if wait_s is not None]
+    if not told and too_many and not hit:
+        told = [limit.reset_s for limit in beside if limit.remaining == 0 and limit.reset_s is not None]
+    retryable = is_retryable(headers)
+    return {
+        "retry_after_s": min(max(told), LONGEST_S) if told else None,
+        "limits": _each_once(hit + beside),
+        "is_retryable": retryable_in(inner, given) if retryable is None else retryable,
+    }
+
+
+def _each_once(limits: tuple[NamedLimit, ...]) -> tuple[NamedLimit, ...]:
+    """Of one name the first: a limit that was hit before the same one told by a header."""
+    known: dict[str, NamedLimit] = {}
+    for limit in limits:
+        known.setdefault(limit.name, limit)
+    return tuple(known.values())
+
+
+def _with_filters(message: str, given: Any) -> str:
+    """The message, with the categories that a content filter names beside it."""
+    names = [name for name in filters_in(innermost(given)) if name.lower() not in message.lower()]
+    return f"{message.rstrip('. ')} ({', '.join(names)})" if message and names else message
 
 
 def without_secret(evidence: ErrorEvidence, secret: str) -> ErrorEvidence:
@@ -64,11 +119,13 @@ def without_secret(evidence: ErrorEvidence, secret: str) -> ErrorEvidence:
     return evidence.model_copy(update=hidden)
 
 
-def wrong_body(headers: dict[str, str], body: bytes, status: int = 200) -> ErrorEvidence:
-    """Evidence of a 2xx whose body is neither an event stream nor a JSON answer."""
+def wrong_body(
+    headers: dict[str, str], body: bytes, status: int = 200, wanted: str = "an event stream"
+) -> ErrorEvidence:
+    """Evidence of a 2xx whose body is neither `wanted` nor a JSON answer."""
     text = body[:_BODY_BYTES].decode("utf-8", "replace")
-    got = _kind_of_body(headers, text)
-    message = f"got {got}, not an event stream: is base_url right?"
+    got = kind_of_body(headers, text)
+    message = f"got {got}, not {wanted}: is base_url right?"
     return ErrorEvidence(
         kind="protocol",
         message=message,
@@ -78,21 +135,6 @@ def wrong_body(headers: dict[str, str], body: bytes, status: int = 200) -> Error
         # What is no API at all will be none a second later; nobody need pay for asking it again.
         is_retryable=False if got.startswith("HTML") else None,
         phase="body",
-    )
-
-
-def tells_error(given: Any) -> bool:
-    """JSON in which a server tells an error, not some other server's JSON."""
-    return bool(error_fields(given).get("message")) or (isinstance(given, dict) and "error" in given)
-
-
-def in_stream(given: Any) -> ErrorEvidence:
-    fields = error_fields(given)
-    message = fields.pop("message", None) or "the provider sent an error without a message"
-    kind: EvidenceKind = "in_stream"
-    body = _short(given)
-    return ErrorEvidence(
-        kind=kind, message=message, body=body, limits=_named_limits(message), phase="body", **fields
     )
 
 
@@ -110,131 +152,17 @@ def protocol(message: str, body: str = "") -> ErrorEvidence:
     return ErrorEvidence(kind="protocol", message=message, body=body[:_BODY_BYTES], phase="body")
 
 
-def error_fields(given: Any) -> dict[str, Any]:
-    """message, code, error_type, param, status and request id, those that an error's JSON tells."""
-    if isinstance(given, list):
-        given = given[0] if given else None
-    if isinstance(given, str):
-        return {"message": given[:_MESSAGE_CHARS]}
-    if not isinstance(given, dict):
-        return {}
-    inner = _innermost(given)
-    told = {
-        "message": _first(inner, *_MESSAGES, "error") or _first(given, *_MESSAGES),
-        "code": _word(inner.get("code")) or _word(inner.get("error_code")) or _word(given.get("code")),
-        "error_type": _word(inner.get("type")) or _text(inner.get("status")),
-        "param": _word(inner.get("param")),
-        "provider_request_id": _word(given.get("request_id")),
-        "status": _status(inner, given),
-    }
-    metadata = inner.get("metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str) and told["message"]:
-        told["message"] = f"{told['message']}: {metadata['raw']}"[:_MESSAGE_CHARS]
-    return {name: value for name, value in told.items() if value is not None and value != ""}
-
-
-def _innermost(given: dict[str, Any]) -> dict[str, Any]:
-    """The object that tells the error: under `error` (twice in some gateways), `errors`, `base_resp`, or here."""
-    for _ in range(3):
-        for name in ("error", "errors", "base_resp"):
-            inner = given.get(name)
-            if isinstance(inner, list) and inner and name != "base_resp":
-                inner = inner[0]
-            if isinstance(inner, dict) and inner:
-                given = inner
-                break
-        else:
-            break
-    return given
-
-
-def _first(given: dict[str, Any], *names: str) -> str:
-    for name in names:
-        value = given.get(name)
-        if isinstance(value, str) and value:
-            return value[:_MESSAGE_CHARS]
-        if isinstance(value, (list, dict)) and value:
-            return _validation(value) or _short(value)[:_MESSAGE_CHARS]
-        if isinstance(value, (int, float)) and value:
-            return f"error {value}"
-    return ""
-
-
-def _validation(detail: Any) -> str:
-    """FastAPI's 422: a list of {loc, msg}."""
-    faults = detail if isinstance(detail, list) else [detail]
-    told = [
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        if isinstance(fault.get("loc"), list)
-        else fault["msg"]
-        for fault in faults
-        if isinstance(fault, dict) and isinstance(fault.get("msg"), str)
-    ]
-    return "; ".join(told)[:_MESSAGE_CHARS]
-
-
-def _status(*places: dict[str, Any]) -> int | None:
-    """An HTTP status inside the JSON (Groq's status_code, OpenRouter's and LiteLLM's code)."""
-    for place in places:
-        for name in ("status_code", "status", "code"):
-            value = place.get(name)
-            number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) == 3 else value
-            if type(number) is int and 400 <= number <= 599:
-                return number
-    return None
-
-
-def _text(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) else None
-
-
-def _word(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value[:200] or None
-    return str(value) if type(value) in (int, float) else None
-
-
-def _named_limits(message: str) -> tuple[NamedLimit, ...]:
-    for name, pattern in _LIMITS:
-        if found := re.search(pattern, message):
-            used = found.groupdict().get("used")
-            return (NamedLimit(name=name, limit=float(found["limit"]), used=float(used) if used else None),)
-    return ()
-
-
-def _describe(status: int, headers: dict[str, str], text: str) -> str:
-    got = _kind_of_body(headers, text)
-    if 300 <= status < 400:
-        place = _place(headers.get("location", ""))
-        return f"HTTP {status}: the server redirects{place}, which is not followed; set base_url to the new place"
-    return f"HTTP {status} with {got}"
-
-
-def _place(location: str) -> str:
-    """Where a redirect leads; without what may be a secret: user, query and fragment."""
-    parts = re.match(r"((?:https?:)?//)?(?:[^/?#@\s]*@)?([^?#\s\x00-\x1f]{1,200})", location)
-    return f" to {(parts[1] or '') + parts[2]}" if parts else ""
-
-
-def _kind_of_body(headers: dict[str, str], text: str) -> str:
-    start = text.lstrip()[:200]
-    if not start:
-        return "an empty body"
-    if start[:1] == "<" or "html" in headers.get("content-type", ""):
-        title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.IGNORECASE | re.DOTALL)
-        return f"HTML ({' '.join(title[1].split())[:80]})" if title and title[1] else "HTML"
-    return f"this text: {' '.join(start.split())}"
-
-
 def _json(body: bytes) -> Any:
-    """The body's JSON, also where it stands in a `data:` line; None where there is none."""
+    """The body's JSON, also in a `data:` line, in a first line, or cut short; None where there is none."""
     start = body.strip()
     if start.startswith((b"data:", b"event:")):
-        start = next((line[5:] for line in start.splitlines() if line.startswith(b"data:")), b"")
-    try:
-        return from_json(start)
-    except ValueError:
-        return None
+        start = next((line[5:] for line in start.splitlines() if line.startswith(b"data:")), b"").strip()
+    for text in (start, start.partition(b"\n")[0]):
+        try:
+            return from_json(text, allow_partial="trailing-strings" if text[:1] in (b"{", b"[") else False)
+        except ValueError:
+            continue
+    return None
 
 
 def _short(value: Any) -> str:

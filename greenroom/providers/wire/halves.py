@@ -13,6 +13,9 @@ from pydantic_core import from_json
 from greenroom.messages.frozen import freeze_wire, thaw
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+_HALVES_MAX = 1024
+"""Of so many texts a half is held at once: no answer has as many, and what a server makes up is bounded."""
+_OF_A_BLOCK = ("text", "thinking", "partial_json")
 
 
 class JsonReader:
@@ -52,7 +55,7 @@ class JsonReader:
         for key, holder, name in _pieces(chunk):
             half, _ = self._halves.pop(key, ("", None))
             piece = half + holder[name]
-            if "\ud800" <= piece[-1:] <= "\udbff" and piece:
+            if "\ud800" <= piece[-1:] <= "\udbff" and piece and len(self._halves) < _HALVES_MAX:
                 self._halves[key] = (piece[-1], _alone(key))
                 piece = piece[:-1]
             holder[name] = piece
@@ -60,6 +63,11 @@ class JsonReader:
 
 def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
     """Which text a string of the chunk is part of, and where it stands."""
+    if isinstance(chunk, dict) and isinstance(chunk.get("delta"), dict):  # Anthropic: a delta of one block
+        place = chunk.get("index")
+        for name in _OF_A_BLOCK:
+            if isinstance(chunk["delta"].get(name), str):
+                yield (place if type(place) is int else 0, name), chunk["delta"], name
     choices = chunk.get("choices") if isinstance(chunk, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):

@@ -18,7 +18,7 @@ SHAPES: dict[str, tuple[Any, Told]] = {
     "number": ({"error": 500}, ("error 500", None, None)),
     "true, message beside": ({"error": True, "message": "m", "status": 500}, ("m", None, 500)),
     "list": ({"error": [{"message": "m", "code": 400}]}, ("m", "400", 400)),
-    "list of strings": ({"error": ["m"]}, ('["m"]', None, None)),
+    "list of strings": ({"error": ["m"]}, ("m", None, None)),
     "errors (Cloudflare)": (
         {"success": False, "errors": [{"message": "m", "code": 7009}]},
         ("m", "7009", None),
@@ -26,7 +26,10 @@ SHAPES: dict[str, tuple[Any, Told]] = {
     "error in an error": ({"error": {"error": {"message": "m", "code": 500}}}, ("m", "500", 500)),
     "no message": ({"error": {"code": 500}}, ("the provider sent an error without a message", "500", 500)),
     "empty message": ({"error": {"message": "", "detail": "m"}}, ("m", None, None)),
-    "message an object": ({"error": {"message": {"a": 1}}}, ('{"a":1}', None, None)),
+    "message an object": (
+        {"error": {"message": {"a": 1}}},
+        ("the provider sent an error without a message", None, None),
+    ),
     "at the top": ({"object": "error", "message": "m", "code": 400}, ("m", "400", 400)),
     "at the top, no object": ({"message": "m", "code": "c", "request_id": "r"}, ("m", "c", None)),
     "at the top, with an id": ({"id": "i", "message": "m", "code": "c"}, ("m", "c", None)),
@@ -36,7 +39,7 @@ SHAPES: dict[str, tuple[Any, Told]] = {
     "Baidu": ({"error_code": 336003, "error_msg": "m"}, ("m", "336003", None)),
     "MiniMax": (
         {"choices": None, "base_resp": {"status_code": 1004, "status_msg": "m"}},
-        ("m", None, None),
+        ("m", "1004", None),
     ),
     "in the choice (OpenRouter)": (
         {"choices": [{"index": 0, "delta": {}, "error": {"message": "m", "code": 502}}]},

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from simulator_client import chat
 
 from greenroom.messages.value import FrozenMap
+from greenroom.providers.simulator.continuing import Beginning
 from greenroom.providers.simulator.lorem import lorem_script
 from greenroom.providers.simulator.openai_errors import Refused
 from greenroom.providers.simulator.openai_request import ChatCall, read_chat_call, read_json
@@ -27,7 +29,8 @@ def test_a_call_is_read() -> None:
         stream_options={"include_usage": True, "include_obfuscation": False},
         a_field_of_some_other_server=1,
     )
-    assert call == ChatCall("m", "What is", 16, True, True, False, 2, 5)
+    assert replace(call, beginning=None) == ChatCall("m", "What is", 16, True, True, False, 2, 5)
+    assert call.beginning == Beginning("", frozenset({"trailing"}))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import pytest
-from transport_client import Told, begin, closed, fetch, run_on, transport_to
+from transport_client import Told, Way, begin, closed, fetch, sessions_too
 from transport_server import Peer, RawServer, Script
 
 from greenroom.messages.commands import HttpRequest
@@ -16,9 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def one(
-    loop_name: str, script: Script, request: HttpRequest | None = None, **limits: Any
-) -> tuple[Told, bool]:
+def one(way: Way, script: Script, request: HttpRequest | None = None, **limits: Any) -> tuple[Told, bool]:
     """One exchange with a server that reads the request and plays `script`: what was told, reusable."""
 
     def play(peer: Peer) -> None:
@@ -26,7 +24,7 @@ def one(
         script(peer)
 
     async def work(server: RawServer) -> tuple[Told, bool]:
-        transport = transport_to(server.url, TransportLimits(**limits))
+        transport = way.to(server.url, TransportLimits(**limits))
         link = await transport.connect(10)
         told = await fetch(link, request or HttpRequest("GET", "/", ()))
         reusable = link.reusable
@@ -36,7 +34,7 @@ def one(
         return told, reusable
 
     with RawServer(play) as server:
-        told, reusable = run_on(loop_name, work(server))
+        told, reusable = way.run(work(server))
     return told, reusable
 
 
@@ -45,7 +43,7 @@ def evidence(told: Told) -> ErrorEvidence:
     return told.end.evidence
 
 
-def test_a_request_is_one_http_message_and_its_answer_comes_whole(loop_name: str) -> None:
+def test_a_request_is_one_http_message_and_its_answer_comes_whole(way: Way) -> None:
     seen: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -54,7 +52,7 @@ def test_a_request_is_one_http_message_and_its_answer_comes_whole(loop_name: str
         peer.wait_gone()
 
     async def work(server: RawServer) -> Told:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         told = await fetch(
             link, HttpRequest("POST", "/v1/chat?a=b", (("Authorization", "Bearer s"),), b"{}"), 7
         )
@@ -64,7 +62,7 @@ def test_a_request_is_one_http_message_and_its_answer_comes_whole(loop_name: str
         return told
 
     with RawServer(script) as server:
-        told = run_on(loop_name, work(server))
+        told = way.run(work(server))
     head, body = seen
     lines = head.decode().split("\r\n")
     assert lines[0] == "POST /v1/chat?a=b HTTP/1.1"
@@ -83,30 +81,28 @@ def test_a_request_is_one_http_message_and_its_answer_comes_whole(loop_name: str
     assert {read.epoch for read in told.reads} == {7}
 
 
-def test_one_socket_read_is_one_message_however_many_chunks_it_holds(loop_name: str) -> None:
+def test_one_socket_read_is_one_message_however_many_chunks_it_holds(way: Way) -> None:
     chunks = b"".join(b"1\r\n%c\r\n" % letter for letter in b"abcdefgh")
-    told, reusable = one(
-        loop_name, lambda peer: peer.send(CHUNKED + chunks + b"0\r\n\r\n") or peer.wait_gone()
-    )
+    told, reusable = one(way, lambda peer: peer.send(CHUNKED + chunks + b"0\r\n\r\n") or peer.wait_gone())
     assert len(told.reads) == 1
     assert told.body == b"abcdefgh"
     assert told.end.clean
     assert reusable
 
 
-def test_a_drip_of_single_bytes_gives_the_same_answer(loop_name: str) -> None:
+@sessions_too
+def test_a_drip_of_single_bytes_gives_the_same_answer(way: Way) -> None:
     answer = CHUNKED + b"5;x=y\r\nhello\r\n3\r\n, w\r\n0\r\nTrailer: t\r\n\r\n"
-    told, reusable = one(
-        loop_name, lambda peer: peer.send(*(b"%c" % byte for byte in answer)) or peer.wait_gone()
-    )
+    told, reusable = one(way, lambda peer: peer.send(*(b"%c" % byte for byte in answer)) or peer.wait_gone())
     assert told.body == b"hello, w"
     assert told.head.headers == (("transfer-encoding", "chunked"),)
     assert told.end.clean
     assert reusable
 
 
-def test_times_of_reads_come_from_the_clock_and_do_not_go_back(loop_name: str) -> None:
-    told, _ = one(loop_name, lambda peer: peer.send(CHUNKED, b"1\r\na\r\n", b"0\r\n\r\n"))
+@sessions_too
+def test_times_of_reads_come_from_the_clock_and_do_not_go_back(way: Way) -> None:
+    told, _ = one(way, lambda peer: peer.send(CHUNKED, b"1\r\na\r\n", b"0\r\n\r\n"))
     times = [read.received_s for read in told.reads]
     assert times == sorted(times)
 
@@ -120,16 +116,17 @@ CLOSING = [
 
 
 @pytest.mark.parametrize("answer", CLOSING)
-def test_a_link_is_not_used_again_after(loop_name: str, answer: bytes) -> None:
-    told, reusable = one(loop_name, lambda peer: peer.send(answer) or peer.wait_gone())
+def test_a_link_is_not_used_again_after(way: Way, answer: bytes) -> None:
+    told, reusable = one(way, lambda peer: peer.send(answer) or peer.wait_gone())
     assert told.body == b"hi"
     assert told.end.clean
     assert not reusable
 
 
-def test_http_1_0_with_keep_alive_is_used_again(loop_name: str) -> None:
+@sessions_too
+def test_http_1_0_with_keep_alive_is_used_again(way: Way) -> None:
     answer = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi"
-    told, reusable = one(loop_name, lambda peer: peer.send(answer) or peer.wait_gone())
+    told, reusable = one(way, lambda peer: peer.send(answer) or peer.wait_gone())
     assert told.end.clean
     assert reusable
 
@@ -137,61 +134,61 @@ def test_http_1_0_with_keep_alive_is_used_again(loop_name: str) -> None:
 @pytest.mark.parametrize("length", [b"Content-Length: 55", b"Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 def test_answers_that_have_no_body_have_none_whatever_they_declare(
-    loop_name: str, status: bytes, length: bytes
+    way: Way, status: bytes, length: bytes
 ) -> None:
     answer = b"HTTP/1.1 " + status + b"\r\n" + length + b"\r\n\r\n"
-    told, reusable = one(loop_name, lambda peer: peer.send(answer) or peer.wait_gone())
+    told, reusable = one(way, lambda peer: peer.send(answer) or peer.wait_gone())
     assert told.body == b""
     assert told.end.clean
     assert not reusable
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-def test_answers_that_have_no_body_end_with_their_head(loop_name: str, status: bytes) -> None:
+def test_answers_that_have_no_body_end_with_their_head(way: Way, status: bytes) -> None:
     answer = b"HTTP/1.1 " + status + b"\r\nETag: x\r\n\r\n"
-    told, reusable = one(loop_name, lambda peer: peer.send(answer) or peer.wait_gone())
+    told, reusable = one(way, lambda peer: peer.send(answer) or peer.wait_gone())
     assert told.body == b""
     assert told.end.clean
     assert reusable
 
 
-def test_head_has_no_body_whatever_it_declares(loop_name: str) -> None:
+def test_head_has_no_body_whatever_it_declares(way: Way) -> None:
     answer = OK + b"Content-Length: 500\r\n\r\n"
-    told, _ = one(loop_name, lambda peer: peer.send(answer) or peer.wait_gone(), HttpRequest("HEAD", "/", ()))
+    told, _ = one(way, lambda peer: peer.send(answer) or peer.wait_gone(), HttpRequest("HEAD", "/", ()))
     assert told.body == b""
     assert told.end.clean
 
 
-def test_redirects_are_delivered_not_followed(loop_name: str) -> None:
-    told, _ = one(
-        loop_name, lambda peer: peer.answer(b"", b"Location: /x", status=b"307 Go") or peer.wait_gone()
-    )
+@sessions_too
+def test_redirects_are_delivered_not_followed(way: Way) -> None:
+    told, _ = one(way, lambda peer: peer.answer(b"", b"Location: /x", status=b"307 Go") or peer.wait_gone())
     assert told.status == 307
     assert ("location", "/x") in told.head.headers
 
 
-def test_interim_answers_are_skipped(loop_name: str) -> None:
+def test_interim_answers_are_skipped(way: Way) -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-    told, reusable = one(loop_name, lambda peer: peer.send(interim) or peer.answer(b"x") or peer.wait_gone())
+    told, reusable = one(way, lambda peer: peer.send(interim) or peer.answer(b"x") or peer.wait_gone())
     assert told.head.headers == (("content-length", "1"),)
     assert told.end.clean
     assert reusable
 
 
-def test_a_body_without_a_length_ends_with_the_connection(loop_name: str) -> None:
-    told, reusable = one(loop_name, lambda peer: peer.send(OK + b"\r\n", b"to the end"))
+def test_a_body_without_a_length_ends_with_the_connection(way: Way) -> None:
+    told, reusable = one(way, lambda peer: peer.send(OK + b"\r\n", b"to the end"))
     assert told.body == b"to the end"
     assert told.end.clean
     assert not reusable
 
 
-def test_a_half_closed_server_has_still_answered(loop_name: str) -> None:
+@sessions_too
+def test_a_half_closed_server_has_still_answered(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.send(OK + b"\r\nhello")
         peer.finish_sending()
         peer.wait_gone()
 
-    told, _ = one(loop_name, script)
+    told, _ = one(way, script)
     assert told.body == b"hello"
     assert told.end.clean
 
@@ -209,23 +206,24 @@ CUT = [
 
 
 @pytest.mark.parametrize(("sent", "message", "phase"), CUT)
-def test_a_cut_answer_says_where_it_was_cut(loop_name: str, sent: bytes, message: str, phase: str) -> None:
+def test_a_cut_answer_says_where_it_was_cut(way: Way, sent: bytes, message: str, phase: str) -> None:
     def script(peer: Peer) -> None:
         peer.send(sent)
         name = "{}:{}".format(*peer.sock.getsockname())
         expected.append(message.format(name=name, cut=f"connection closed by {name} after 3 body bytes"))
 
     expected: list[str] = []
-    told, reusable = one(loop_name, script)
+    told, reusable = one(way, script)
     assert told.message == expected[0]
     assert (evidence(told).kind, evidence(told).phase) == ("transport", phase)
     assert not evidence(told).reused_connection
     assert not reusable
 
 
-def test_a_reset_says_so_after_all_that_came_before(loop_name: str) -> None:
+@sessions_too
+def test_a_reset_says_so_after_all_that_came_before(way: Way) -> None:
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         told = begin(link)
         await told.until(lambda: told.body == b"x" * 3412)
         may_reset.set()
@@ -241,7 +239,7 @@ def test_a_reset_says_so_after_all_that_came_before(loop_name: str) -> None:
 
     may_reset = threading.Event()
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
 BROKEN = [
@@ -266,8 +264,8 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("sent", "message"), BROKEN)
-def test_what_is_no_http_is_a_protocol_failure(loop_name: str, sent: bytes, message: str) -> None:
-    told, reusable = one(loop_name, lambda peer: peer.send(sent) or peer.wait_gone())
+def test_what_is_no_http_is_a_protocol_failure(way: Way, sent: bytes, message: str) -> None:
+    told, reusable = one(way, lambda peer: peer.send(sent) or peer.wait_gone())
     assert message in told.message
     assert evidence(told).kind == "protocol"
     assert not reusable
@@ -283,15 +281,15 @@ HUGE = [
 
 
 @pytest.mark.parametrize(("sent", "phase"), HUGE)
-def test_what_is_too_big_is_refused(loop_name: str, sent: bytes, phase: str) -> None:
+def test_what_is_too_big_is_refused(way: Way, sent: bytes, phase: str) -> None:
     told, reusable = one(
-        loop_name, lambda peer: peer.send(sent) or peer.wait_gone(), max_head_bytes=4096, max_body_bytes=8000
+        way, lambda peer: peer.send(sent) or peer.wait_gone(), max_head_bytes=4096, max_body_bytes=8000
     )
     assert (evidence(told).kind, evidence(told).phase) == ("bound", phase)
     assert not reusable
 
 
-def test_chunk_extensions_without_end_are_refused(loop_name: str) -> None:
+def test_chunk_extensions_without_end_are_refused(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.send(CHUNKED + b"1\r\na\r\n1;")
         peer.read_head()
@@ -306,16 +304,16 @@ def test_chunk_extensions_without_end_are_refused(loop_name: str) -> None:
             pass
 
     async def work(server: RawServer) -> Told:
-        link = await transport_to(server.url, TransportLimits(max_head_bytes=4096)).connect(10)
+        link = await way.to(server.url, TransportLimits(max_head_bytes=4096)).connect(10)
         return await fetch(link)
 
     with RawServer(play) as server:
-        told = run_on(loop_name, work(server))
+        told = way.run(work(server))
     assert told.body == b"a"
     assert evidence(told).kind == "bound"
 
 
-def test_exchanges_follow_each_other_on_one_link(loop_name: str) -> None:
+def test_exchanges_follow_each_other_on_one_link(way: Way) -> None:
     def script(peer: Peer) -> None:
         for number in range(3):
             peer.read_request()
@@ -323,7 +321,7 @@ def test_exchanges_follow_each_other_on_one_link(loop_name: str) -> None:
         peer.wait_gone()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         bodies = [(await fetch(link, epoch=n)).body for n in range(3)]
         assert bodies == [b"0", b"1", b"2"]
         assert link.exchanges == 3
@@ -333,28 +331,30 @@ def test_exchanges_follow_each_other_on_one_link(loop_name: str) -> None:
         assert not link.reusable
 
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
     assert server.accepted == 1
 
 
-def test_a_reused_link_that_dies_before_an_answer_is_marked(loop_name: str) -> None:
+@sessions_too
+def test_a_reused_link_that_dies_before_an_answer_is_marked(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.answer(b"first")
         peer.read_request()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         await fetch(link)
         told = await fetch(link)
         assert evidence(told).reused_connection
         assert told.message == f"connection closed by {server.name} before any answer"
 
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_a_reused_link_that_dies_in_an_answer_is_not_marked(loop_name: str) -> None:
+@sessions_too
+def test_a_reused_link_that_dies_in_an_answer_is_not_marked(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.answer(b"first")
@@ -362,16 +362,16 @@ def test_a_reused_link_that_dies_in_an_answer_is_not_marked(loop_name: str) -> N
         peer.send(b"HTTP")
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         await fetch(link)
         assert not evidence(await fetch(link)).reused_connection
 
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
 @pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
-def test_an_idle_link_that_the_server_ends_is_known_at_once(loop_name: str, last_words: bytes) -> None:
+def test_an_idle_link_that_the_server_ends_is_known_at_once(way: Way, last_words: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.answer(b"first")
@@ -379,7 +379,7 @@ def test_an_idle_link_that_the_server_ends_is_known_at_once(loop_name: str, last
         peer.send(last_words)
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         await fetch(link)
         assert link.reusable
         told = asyncio.Event()
@@ -393,10 +393,11 @@ def test_an_idle_link_that_the_server_ends_is_known_at_once(loop_name: str, last
 
     may_close = threading.Event()
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_a_wire_that_is_over_cannot_touch_the_next_exchange(loop_name: str) -> None:
+@sessions_too
+def test_a_wire_that_is_over_cannot_touch_the_next_exchange(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.answer(b"first")
@@ -406,7 +407,7 @@ def test_a_wire_that_is_over_cannot_touch_the_next_exchange(loop_name: str) -> N
         peer.wait_gone()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         first = await fetch(link)
         second = begin(link)
         with pytest.raises(RuntimeError):
@@ -422,47 +423,49 @@ def test_a_wire_that_is_over_cannot_touch_the_next_exchange(loop_name: str) -> N
 
     may_answer = threading.Event()
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_closing_a_link_ends_its_live_exchange(loop_name: str) -> None:
+@sessions_too
+def test_closing_a_link_ends_its_live_exchange(way: Way) -> None:
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         told = begin(link)
         link.close()
         await told.over()
         assert told.message == f"connection to {server.name} closed on this side before any answer"
 
     with RawServer(Peer.wait_gone) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_a_request_that_cannot_be_one_leaves_the_link_as_it_was(loop_name: str) -> None:
+@sessions_too
+def test_a_request_that_cannot_be_one_leaves_the_link_as_it_was(way: Way) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.answer(b"fine")
         peer.wait_gone()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         with pytest.raises(ValueError, match="X-Bad"):
             begin(link, HttpRequest("GET", "/", (("X-Bad", "a\r\nb: c"),)))
         assert (await fetch(link)).body == b"fine"
         link.close()
 
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
 @pytest.mark.parametrize("asked", ["at once", "after the link was lost"])
-def test_a_server_that_greets_first_is_of_another_protocol(loop_name: str, asked: str) -> None:
+def test_a_server_that_greets_first_is_of_another_protocol(way: Way, asked: str) -> None:
     def script(peer: Peer) -> None:
         peer.send(b"220 mail.test ESMTP\r\n")
         peer.wait_gone()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
-        if asked != "at once":
+        link = await way.to(server.url).connect(10)
+        if asked != "at once" and not way.in_threads:
             await closed(link)
         told = await fetch(link)
         said = "'220 mail.test ESMTP\\r\\n'"
@@ -476,4 +479,4 @@ def test_a_server_that_greets_first_is_of_another_protocol(loop_name: str, asked
         assert (aborted.freed, aborted.reads) == (1, [])
 
     with RawServer(script) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 import truststore
-from test_transport_connect import failure
-from transport_client import begin, fetch, run_on, transport_to
+from transport_client import Way, begin, failure, fetch, sessions_too
 from transport_server import Peer, RawServer
 from transport_tls import Trust
 
@@ -29,7 +28,8 @@ def answering(peer: Peer) -> None:
         peer.answer(b"secret")
 
 
-def test_a_server_is_told_its_name_and_offered_http_1_1_only(loop_name: str, trust: Trust) -> None:
+@sessions_too
+def test_a_server_is_told_its_name_and_offered_http_1_1_only(way: Way, trust: Trust) -> None:
     said: list[str | None] = []
     context = trust.server()
     context.sni_callback = lambda _, name, __: said.append(name)
@@ -40,69 +40,69 @@ def test_a_server_is_told_its_name_and_offered_http_1_1_only(loop_name: str, tru
         answering(peer)
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(f"https://localhost:{server.port}", ca_bundle=trust.bundle).connect(10)
+        link = await way.to(f"https://localhost:{server.port}", ca_bundle=trust.bundle).connect(10)
         for _ in range(2):
             assert (await fetch(link)).body == b"secret"
         link.close()
 
     with RawServer(play, context) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
     assert said == ["localhost", "http/1.1"]
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_environment_may_name_the_bundle(
-    loop_name: str, trust: Trust, variable: str, monkeypatch: pytest.MonkeyPatch
+    way: Way, trust: Trust, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url).connect(10)
+        link = await way.to(server.url).connect(10)
         link.close()
 
     monkeypatch.setenv(variable, trust.bundle)
     with RawServer(answering, trust.server()) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_an_unknown_authority_is_a_certificate_problem_with_a_remedy(loop_name: str, trust: Trust) -> None:
+def test_an_unknown_authority_is_a_certificate_problem_with_a_remedy(way: Way, trust: Trust) -> None:
     with RawServer(answering, trust.server()) as server:
-        why = failure(loop_name, server.url)
+        why = failure(way, server.url)
     assert (why.kind, why.phase, why.code) == ("transport", "tls", CERTIFICATE)
     assert why.message.startswith(f"the certificate of {server.name} is not trusted: ")
     assert "ca_bundle" in why.message
     assert why.is_retryable is False
 
 
-def test_a_certificate_for_another_name_is_named(loop_name: str, trust: Trust) -> None:
+def test_a_certificate_for_another_name_is_named(way: Way, trust: Trust) -> None:
     with RawServer(answering, trust.server("elsewhere.test")) as server:
-        why = failure(loop_name, server.url, ca_bundle=trust.bundle)
+        why = failure(way, server.url, ca_bundle=trust.bundle)
     assert why.code == CERTIFICATE
     assert "not valid for '127.0.0.1'" in why.message
     assert why.message.endswith("; is base_url right?")
     assert why.is_retryable is False
 
 
-def test_an_expired_certificate_is_named(loop_name: str, trust: Trust) -> None:
+def test_an_expired_certificate_is_named(way: Way, trust: Trust) -> None:
     ca = trustme.CA()
     ca.cert_pem.write_to_path(trust.bundle)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     ca.issue_cert("127.0.0.1", not_before=long_ago, not_after=long_ago).configure_cert(context)
     with RawServer(answering, context) as server:
-        why = failure(loop_name, server.url, ca_bundle=trust.bundle)
+        why = failure(way, server.url, ca_bundle=trust.bundle)
     assert why.code == CERTIFICATE
     assert "expired" in why.message
     assert "clock" in why.message
     assert why.is_retryable is False
 
 
-def test_a_plain_server_is_told_from_a_bad_certificate(loop_name: str) -> None:
+def test_a_plain_server_is_told_from_a_bad_certificate(way: Way) -> None:
     def play(peer: Peer) -> None:
         peer.sock.recv(10)
         peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         peer.wait_gone()
 
     with RawServer(play) as server:
-        why = failure(loop_name, f"https://{server.name}")
+        why = failure(way, f"https://{server.name}")
     assert why.code is None
     assert why.phase == "tls"
     assert "try http://" in why.message
@@ -110,44 +110,42 @@ def test_a_plain_server_is_told_from_a_bad_certificate(loop_name: str) -> None:
 
 
 @pytest.mark.parametrize("leave", [lambda peer: None, Peer.reset])
-def test_a_server_that_leaves_in_the_handshake(loop_name: str, leave: Callable[[Peer], None]) -> None:
+def test_a_server_that_leaves_in_the_handshake(way: Way, leave: Callable[[Peer], None]) -> None:
     def play(peer: Peer) -> None:
         peer.sock.recv(65536)
         leave(peer)
 
     with RawServer(play) as server:
-        why = failure(loop_name, f"https://{server.name}")
+        why = failure(way, f"https://{server.name}")
     assert (why.kind, why.phase, why.code, why.is_retryable) == ("transport", "tls", None, None)
 
 
-def test_the_time_limit_holds_in_the_handshake(loop_name: str) -> None:
+def test_the_time_limit_holds_in_the_handshake(way: Way) -> None:
     with RawServer(Peer.wait_gone) as server:
-        why = failure(loop_name, f"https://{server.name}", timeout_s=0.3)
+        why = failure(way, f"https://{server.name}", timeout_s=0.3)
         server.wait_over()
     assert (why.kind, why.clock) == ("clock", "connect_timeout_s")
     assert "while shaking hands (TLS)" in why.message
 
 
-def test_a_bundle_that_cannot_be_read_is_named(loop_name: str) -> None:
+def test_a_bundle_that_cannot_be_read_is_named(way: Way) -> None:
     with RawServer(Peer.wait_gone) as server:
-        why = failure(loop_name, f"https://{server.name}", ca_bundle="/nowhere/ca.pem")
+        why = failure(way, f"https://{server.name}", ca_bundle="/nowhere/ca.pem")
     assert why.phase == "tls"
     assert "/nowhere/ca.pem" in why.message
     assert why.is_retryable is False
 
 
-def test_a_bundle_that_is_none_is_named(loop_name: str, trust: Trust) -> None:
+def test_a_bundle_that_is_none_is_named(way: Way, trust: Trust) -> None:
     with open(trust.bundle, "w") as bundle:
         bundle.write("not PEM")
     with RawServer(Peer.wait_gone) as server:
-        why = failure(loop_name, f"https://{server.name}", ca_bundle=trust.bundle)
+        why = failure(way, f"https://{server.name}", ca_bundle=trust.bundle)
     assert trust.bundle in why.message
 
 
 @pytest.mark.parametrize("ending", ["close_notify", "bare"])
-def test_a_body_without_a_length_is_whole_only_if_tls_was_closed(
-    loop_name: str, trust: Trust, ending: str
-) -> None:
+def test_a_body_without_a_length_is_whole_only_if_tls_was_closed(way: Way, trust: Trust, ending: str) -> None:
     def play(peer: Peer) -> None:
         peer.read_head()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\nall of it")
@@ -157,16 +155,18 @@ def test_a_body_without_a_length_is_whole_only_if_tls_was_closed(
                 peer.sock.unwrap()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url, ca_bundle=trust.bundle).connect(10)
+        link = await way.to(server.url, ca_bundle=trust.bundle).connect(10)
         told = await fetch(link)
         assert told.body == b"all of it"
         assert told.end.clean == (ending == "close_notify")
 
     with RawServer(play, trust.server()) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_handshakes_at_once_are_few(loop_name: str) -> None:
+def test_handshakes_at_once_are_few(way: Way) -> None:
+    if way.in_threads:
+        pytest.skip("a handshake in a thread holds up no loop")
     at_once: list[int] = []
     busy = [0]
     lock, all_in = threading.Lock(), threading.Semaphore(0)
@@ -182,7 +182,7 @@ def test_handshakes_at_once_are_few(loop_name: str) -> None:
             busy[0] -= 1
 
     async def work(server: RawServer) -> None:
-        transport = transport_to(f"https://{server.name}", TransportLimits(tls_handshakes_max=2))
+        transport = way.to(f"https://{server.name}", TransportLimits(tls_handshakes_max=2))
         attempts = [asyncio.create_task(transport.connect(10)) for _ in range(6)]
         for _ in range(2):
             await asyncio.to_thread(all_in.acquire, True, 10)
@@ -192,15 +192,15 @@ def test_handshakes_at_once_are_few(loop_name: str) -> None:
 
     go_on = threading.Event()
     with RawServer(play) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
     assert len(at_once) == 6
     assert max(at_once) <= 2 + 1  # a script's last line may run after its client has moved on
 
 
 @pytest.mark.parametrize("turns", [1, 3, 5, 8, 13, 21])
-def test_a_cancelled_handshake_leaves_no_socket(loop_name: str, trust: Trust, turns: int) -> None:
+def test_a_cancelled_handshake_leaves_no_socket(way: Way, trust: Trust, turns: int) -> None:
     async def work(server: RawServer) -> None:
-        transport = transport_to(server.url, ca_bundle=trust.bundle)
+        transport = way.to(server.url, ca_bundle=trust.bundle)
         attempt = asyncio.create_task(transport.connect(10))
         for _ in range(turns):
             await asyncio.sleep(0.0005)
@@ -210,10 +210,11 @@ def test_a_cancelled_handshake_leaves_no_socket(loop_name: str, trust: Trust, tu
         transport.close()
 
     with RawServer(answering, trust.server()) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_a_reset_under_tls_is_told(loop_name: str, trust: Trust) -> None:
+@sessions_too
+def test_a_reset_under_tls_is_told(way: Way, trust: Trust) -> None:
     def play(peer: Peer) -> None:
         peer.read_head()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -221,7 +222,7 @@ def test_a_reset_under_tls_is_told(loop_name: str, trust: Trust) -> None:
         peer.reset()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url, ca_bundle=trust.bundle).connect(10)
+        link = await way.to(server.url, ca_bundle=trust.bundle).connect(10)
         told = begin(link)
         await told.until(lambda: told.body == b"half")
         may_reset.set()
@@ -230,10 +231,10 @@ def test_a_reset_under_tls_is_told(loop_name: str, trust: Trust) -> None:
 
     may_reset = threading.Event()
     with RawServer(play, trust.server()) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
-def test_noise_in_the_middle_of_tls_is_a_loss(loop_name: str, trust: Trust) -> None:
+def test_noise_in_the_middle_of_tls_is_a_loss(way: Way, trust: Trust) -> None:
     def play(peer: Peer) -> None:
         peer.read_head()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -242,25 +243,25 @@ def test_noise_in_the_middle_of_tls_is_a_loss(loop_name: str, trust: Trust) -> N
         peer.wait_gone()
 
     async def work(server: RawServer) -> None:
-        link = await transport_to(server.url, ca_bundle=trust.bundle).connect(10)
+        link = await way.to(server.url, ca_bundle=trust.bundle).connect(10)
         told = await fetch(link)
         assert told.body == b"half"
         assert "after 4 body bytes" in told.message
         assert not link.reusable
 
     with RawServer(play, trust.server()) as server:
-        run_on(loop_name, work(server))
+        way.run(work(server))
 
 
 @pytest.mark.parametrize("noise", [b"SSH-2.0-x\r\n", b"\x16\x03\x01" + b"x" * 200_000])
-def test_noise_in_place_of_a_handshake_is_a_tls_failure(loop_name: str, noise: bytes) -> None:
+def test_noise_in_place_of_a_handshake_is_a_tls_failure(way: Way, noise: bytes) -> None:
     def play(peer: Peer) -> None:
         with contextlib.suppress(OSError):
             peer.send(noise)
             peer.wait_gone()
 
     with RawServer(play) as server:
-        why = failure(loop_name, f"https://{server.name}")
+        why = failure(way, f"https://{server.name}")
     assert (why.kind, why.phase, why.code) == ("transport", "tls", None)
 
 
