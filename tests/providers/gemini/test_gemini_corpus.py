@@ -112,4 +112,4 @@ def test_recorded_error_body_gives_evidence(path: object) -> None:
     error = (given[0] if isinstance(given, list) else given)["error"]
     got = (outcome.failure.kind, outcome.failure.status, outcome.failure.error_type)
     assert got == ("http", told["status"], error["status"])
-    assert outcome.failure.message == error["message"]
+    assert outcome.failure.message == error["message"].strip().removeprefix("* ")

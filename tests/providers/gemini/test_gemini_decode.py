@@ -213,7 +213,7 @@ def test_an_empty_finish_reason_is_none(finish: Any) -> None:
     [
         ("MALFORMED_FUNCTION_CALL", "transient", True), ("UNEXPECTED_TOOL_CALL", "transient", True),
         ("TOO_MANY_TOOL_CALLS", "transient", True), ("MALFORMED_RESPONSE", "transient", True),
-        ("MISSING_THOUGHT_SIGNATURE", "unknown", False), ("PUP_LIMITED_DISABLED", "permission", False),
+        ("MISSING_THOUGHT_SIGNATURE", "invalid_request", False), ("PUP_LIMITED_DISABLED", "permission", False),
     ],
 )  # fmt: skip
 def test_finish_reasons_that_are_failures(finish: str, error_class: str, retryable: bool) -> None:
