@@ -70,11 +70,6 @@ def refused(path: str | Path | None = None, environ: dict[str, str] | None = Non
             3,
             "unknown kind; did you mean 'openai-chat'?",
         ),
-        (
-            '[providers.a]\nkind = "gemini"',
-            2,
-            "greenroom does not speak this wire yet; known: ",
-        ),
         ('[providers.a]\nprofile = "lmstuido"', 2, "unknown profile; did you mean 'lmstudio'?"),
         ("[providers.somewhere]\nmax_connections = 3", 1, "providers.somewhere.base_url ({}): is required"),
         (

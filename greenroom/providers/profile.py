@@ -54,6 +54,8 @@ class Profile(Input):
     prefix: PrefixForm | None = None
     prefix_echo: bool = False
     """The answer to a prefix begins with that prefix."""
+    server_cursor: bool = False
+    """A cut stream can be read on from its cursor, where the server was asked to keep it."""
 
     # the Responses wire
     responses_root: str = "/v1"
@@ -83,4 +85,7 @@ class Profile(Input):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(prefix_continuation=self.prefix is not None, prefix_echo=self.prefix_echo)
+        return Capabilities(
+            prefix_continuation=self.prefix is not None, prefix_echo=self.prefix_echo,
+            server_cursor=self.server_cursor,
+        )  # fmt: skip

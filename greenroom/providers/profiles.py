@@ -152,6 +152,27 @@ _BUILT_IN = (
         base_url_env=("LLAMACPP_BASE_URL",), local=True, think_tags=True, prefix="trailing",
         always_finishes=True, background=False, encrypted_reasoning=False,
     ),
+    Profile(
+        # The same host speaks OpenAI's chat wire as well: for providers whose configuration says so.
+        name="gemini-openai", base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        completions=False,
+    ),
+    Profile(
+        name="gemini-interactions", kind="gemini-interactions",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        auth_header="x-goog-api-key", completions=False, server_cursor=True,
+    ),
+    Profile(
+        name="gemini", kind="gemini", base_url="https://generativelanguage.googleapis.com/v1beta",
+        hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        base_url_env=("GOOGLE_GEMINI_BASE_URL",), auth_header="x-goog-api-key", completions=False,
+    ),
+    Profile(
+        # Below .../projects/P/locations/L/publishers/google, which the configuration gives. The key is a token.
+        name="vertex", kind="gemini", hosts=("aiplatform.googleapis.com",), completions=False,
+    ),
 )  # fmt: skip
 
 _profiles: dict[str, Profile] = {profile.name: profile for profile in _BUILT_IN}
@@ -197,7 +218,7 @@ def fitting_profile(
     by_name = _profiles.get(provider)
     if by_name is not None and (base_url is None or by_name.local or _has_own_wire(by_name, kind)):
         return by_name
-    found = _by_url(base_url or "")
+    found = _by_url(base_url or "", kind)
     if found is None and kind is not None:
         found = next((known for known in _profiles.values() if known.kind == kind), None)
     return found or GENERIC
@@ -208,12 +229,17 @@ def _has_own_wire(profile: Profile, kind: str | None) -> bool:
     return profile.kind != GENERIC.kind and kind in (None, profile.kind)
 
 
-def _by_url(base_url: str) -> Profile | None:
+def _by_url(base_url: str, kind: str | None = None) -> Profile | None:
+    """The newest that knows the URL's host, one of this wire before all others."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     address = f"{host}:{parts.port}" if host and parts.port else ""
-    for profile in reversed(_profiles.values()):
-        for end in profile.hosts:
-            if address.endswith(end) if end.startswith(":") else host == end or host.endswith(f".{end}"):
-                return profile
-    return None
+    known = [profile for profile in reversed(_profiles.values()) if _knows(profile, host, address)]
+    return next((profile for profile in known if profile.kind == kind), known[0] if known else None)
+
+
+def _knows(profile: Profile, host: str, address: str) -> bool:
+    return any(
+        address.endswith(end) if end.startswith(":") else host == end or host.endswith(f".{end}")
+        for end in profile.hosts
+    )

@@ -58,14 +58,6 @@ def test_an_unknown_provider_lists_the_configured_and_the_variable_that_would_do
     )
 
 
-def test_a_wire_that_is_still_to_come_is_named(greenroom: Runner) -> None:
-    line = told(greenroom("chat", "--model", "gemini/flash", "x", GEMINI_API_KEY=SECRET), 2)
-    assert line == (
-        "--model = 'gemini/flash': no provider 'gemini' is configured; greenroom does not speak its "
-        "wire yet; configured: none"
-    )
-
-
 def test_a_model_without_provider_needs_one_where_there_are_several(greenroom: Runner) -> None:
     keys = {"OPENAI_API_KEY": SECRET, "GROQ_API_KEY": SECRET}
     line = told(greenroom("chat", "--model", "gpt", "x", **keys), 2)
@@ -227,9 +219,3 @@ def test_a_traceback_comes_only_where_it_was_asked_for(chat: Runner, simulator: 
     assert done.code == 1
     assert "Traceback (most recent call last)" in done.err
     assert done.err_lines[-1].startswith("greenroom: openai answered HTTP 400: no")
-
-
-def test_a_provider_whose_wire_is_to_come_is_not_asked_to_be_configured(greenroom: Runner) -> None:
-    line = told(greenroom("chat", "--model", "gemini/flash", "x"), 2)
-    assert "greenroom does not speak its wire yet" in line
-    assert "greenroom.toml" not in line

@@ -12,8 +12,10 @@ from random import Random
 
 from .anthropic_cases import anthropic_case, anthropic_memory_case
 from .chat_cases import chat_case, completions_case, memory_case
+from .gemini_cases import gemini_case
 from .http_cases import http_case
 from .http_socket_cases import http_socket_case, requests_socket_case
+from .interaction_cases import interactions_case
 from .responses_cases import responses_case, responses_memory_case
 from .runner import SLOW_S, Defect, fuzz
 from .small_wire_cases import cloudflare_case, cohere_case, ndjson_case, ollama_case, small_memory_case
@@ -33,6 +35,8 @@ TARGETS: dict[str, Callable[[Random], None]] = {
     "responses_memory": responses_memory_case,
     "anthropic": anthropic_case,
     "anthropic_memory": anthropic_memory_case,
+    "gemini": gemini_case,
+    "gemini_interactions": interactions_case,
     "http": http_case,
     "http_socket": http_socket_case,
     "requests_socket": requests_socket_case,

@@ -1,0 +1,95 @@
+"""The simulator's side of the Interactions API: creates, answers, and streams again from an event."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from urllib.parse import parse_qs, unquote
+
+from greenroom.messages.value import FrozenMap
+from greenroom.providers.gemini.simulated_errors import refused_in_its_words, scripted
+from greenroom.providers.gemini_interactions.simulated_answer import OPENING, EventWriter
+from greenroom.providers.gemini_interactions.simulated_request import read_call
+from greenroom.providers.simulator.dialect import Dialect
+from greenroom.providers.simulator.faults import Place
+from greenroom.providers.simulator.openai_chat import WHOLE, faulty, streamed
+from greenroom.providers.simulator.openai_errors import Refused, json_reply
+from greenroom.providers.simulator.openai_request import read_json
+from greenroom.providers.simulator.openai_whole import Stamp
+from greenroom.providers.simulator.reply import HttpRequest, Reply, Step
+from greenroom.providers.simulator.script import Script
+from greenroom.providers.simulator.wires import Desk, Served, bearer
+
+_PATH = re.compile(r"/.*?interactions(?:/(?P<id>[^/]+))?")
+_KEPT_MAX = 256
+"""Interactions that this server remembers; the oldest go first."""
+
+
+class InteractionsWire:
+    """POST .../interactions, and GET .../interactions/{id} with `stream` and `last_event_id`."""
+
+    kind = "gemini-interactions"
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, EventWriter] = OrderedDict()
+
+    def takes(self, request: HttpRequest) -> bool:
+        return _PATH.fullmatch(request.path) is not None
+
+    def key(self, request: HttpRequest) -> str | None:
+        """In Google's header, in the query, or as a bearer token."""
+        given = parse_qs(request.query).get("key", [""])[0]
+        return request.headers.get("x-goog-api-key") or given or bearer(request)
+
+    def answer(self, request: HttpRequest, served: Served, desk: Desk) -> Reply:
+        found = _PATH.fullmatch(request.path)
+        assert found is not None
+        if found["id"] is not None:
+            return self._again(request, unquote(found["id"]))
+        if request.method != "POST":
+            raise Refused(405, f"Not allowed to {request.method} on {request.path}.")
+        served.body = read_json(request.body)
+        script, writer = self._created(served.body, served, desk)
+        if script.answer is not None:
+            return faulty(
+                scripted(script.answer, desk.created_s, in_array=False), script, desk.dialect, WHOLE
+            )
+        if not writer.call.stream or script.ignore_stream:
+            return faulty(json_reply(200, writer.whole()), script, desk.dialect, WHOLE)
+        place = Place(OPENING, True, writer.text_event, writer.ping)
+        return faulty(streamed(writer.steps()), script, desk.dialect, place)
+
+    def refusal(self, refused: Refused, dialect: Dialect) -> Reply:  # noqa: ARG002  (Google has one)
+        return refused_in_its_words(refused)
+
+    def _created(self, body: FrozenMap, served: Served, desk: Desk) -> tuple[Script, EventWriter]:
+        call = read_call(body)
+        script, number = desk.choose(served, call)
+        is_kept = body.get("store") is not False
+        writer = EventWriter(call, script, Stamp(f"v1_sim_{number}", desk.created_s), with_ids=is_kept)
+        if is_kept and script.answer is None:
+            self._kept[writer.interaction_id] = writer.again()
+            while len(self._kept) > _KEPT_MAX:
+                self._kept.popitem(last=False)
+        return script, writer
+
+    def _again(self, request: HttpRequest, interaction_id: str) -> Reply:
+        """The same interaction without its faults: whole, or the events behind the one that is named."""
+        kept = self._kept.get(interaction_id)
+        if kept is None:
+            raise Refused(404, "Requested entity was not found.")
+        if request.method != "GET":
+            raise Refused(405, f"Not allowed to {request.method} on {request.path}.")
+        asked, writer = parse_qs(request.query), kept.again()
+        if asked.get("stream", ["false"])[0] != "true":
+            return json_reply(200, writer.whole())
+        return streamed(_behind(writer, asked.get("last_event_id", [""])[0]))
+
+
+def _behind(writer: EventWriter, event_id: str) -> Iterator[Step]:
+    steps = writer.steps()
+    if event_id:
+        mark = writer.mark_of(event_id)
+        for step in steps:
+            if mark in step.data:
+                break
+    yield from steps
