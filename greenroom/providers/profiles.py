@@ -176,6 +176,9 @@ _BUILT_IN = (
 )  # fmt: skip
 
 _profiles: dict[str, Profile] = {profile.name: profile for profile in _BUILT_IN}
+_found: dict[tuple[str, str | None], tuple[tuple[Profile, ...], Profile | None]] = {}
+"""By URL and wire: the profiles that were asked, and which of them knows it."""
+_FOUND_MAX = 256
 
 
 def register_profile(profile: Profile) -> None:
@@ -230,11 +233,26 @@ def _has_own_wire(profile: Profile, kind: str | None) -> bool:
 
 
 def _by_url(base_url: str, kind: str | None = None) -> Profile | None:
-    """The newest that knows the URL's host, one of this wire before all others."""
+    """The newest that knows the URL's host, one of this wire before all others.
+
+    Every attempt asks, so what was found is kept until the profiles change.
+    """
+    profiles = tuple(_profiles.values())
+    kept = _found.get((base_url, kind))
+    if kept is not None and kept[0] == profiles:
+        return kept[1]
+    found = _found_by_url(profiles, base_url, kind)
+    if len(_found) >= _FOUND_MAX:
+        _found.clear()
+    _found[base_url, kind] = profiles, found
+    return found
+
+
+def _found_by_url(profiles: tuple[Profile, ...], base_url: str, kind: str | None) -> Profile | None:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     address = f"{host}:{parts.port}" if host and parts.port else ""
-    known = [profile for profile in reversed(_profiles.values()) if _knows(profile, host, address)]
+    known = [profile for profile in reversed(profiles) if _knows(profile, host, address)]
     return next((profile for profile in known if profile.kind == kind), known[0] if known else None)
 
 

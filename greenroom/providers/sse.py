@@ -13,6 +13,7 @@ here; the fields of any other are read with sseclient-py. Where that library dep
 Linear in the bytes fed: each is searched once and copied a fixed number of times.
 """
 
+import re
 from typing import NamedTuple, NoReturn
 
 from pydantic_core import from_json
@@ -22,6 +23,7 @@ from greenroom.messages.failures import ErrorEvidence
 _BOM = b"\xef\xbb\xbf"
 _STRAY_BYTES = 4096
 _MANY_LINES = 64
+_LONE_CR = re.compile(rb"\r(?!\n)").search
 
 
 class SseEvent(NamedTuple):
@@ -128,6 +130,8 @@ class SseDecoder:
             data = data.removeprefix(b"\n")
             self._after_cr = False
         self._after_cr = self._after_cr or data.endswith(b"\r")
+        if _LONE_CR(data) is None:
+            return data.replace(b"\r", b"")  # an eighth of what two bytes cost to replace
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _bounded(self, events: list[SseEvent]) -> list[SseEvent]:

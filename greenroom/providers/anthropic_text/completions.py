@@ -12,6 +12,7 @@ from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import freeze_wire
 from greenroom.providers.sse import SseDecoder, SseEvent
 from greenroom.providers.wire.decoder import WireDecoder, allowance_of
+from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream
 from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
@@ -31,8 +32,10 @@ def completion_decoder(call: Call) -> Decoder:
 class Completions:
     """One owner. Implements Reader; keeps nothing of the text."""
 
-    __slots__ = ("_facts", "_json", "_raw", "_writer", "failure", "has_begun", "model", "response_id",
-                 "stop_reason")  # fmt: skip
+    __slots__ = (
+        "_envelope", "_facts", "_json", "_raw", "_writer", "failure", "has_begun", "model", "response_id",
+        "stop_reason",
+    )  # fmt: skip
 
     ends_in_order = False
     is_finished = False
@@ -40,6 +43,7 @@ class Completions:
 
     def __init__(self, writer: Writer, raw: bool) -> None:
         self._writer, self._raw, self._json = writer, raw, JsonReader()
+        self._envelope = Envelope()
         self._facts: dict[str, Any] = {}
         self.failure: ErrorEvidence | None = None
         self.has_begun = False
@@ -51,10 +55,22 @@ class Completions:
     def is_over(self) -> bool:
         return self.stop_reason is not None
 
-    def take_lone(self, data: bytes) -> bool:  # noqa: ARG002  (a wire of the past: no short cut)
-        return False
+    def take_lone(self, data: bytes) -> bool:
+        piece = self._envelope.lone_piece(data)
+        if piece is None or self.failure is not None:
+            return False
+        if piece:
+            self._writer.text(0, 0, piece)
+        return True
 
     def take(self, event: SseEvent) -> bool:
+        """The hot path is a piece that the envelope knows."""
+        envelope = self._envelope
+        piece = envelope.piece(event.data) if event.event == envelope.event else None
+        if piece is not None:
+            if piece:
+                self._writer.text(0, 0, piece)
+            return True
         chunk = self._json.read(event.data)
         if type(chunk) is not dict:
             return False
@@ -64,7 +80,11 @@ class Completions:
         if name == "error" or (error and isinstance(error, (dict, str))):
             self.failure = in_stream(chunk)
         elif name == "completion" or (name == "message" and "completion" in chunk):
+            before = self._writer.seq
             self._take(chunk)
+            # Invariant: the envelope knows an event that said a piece and told nothing new beside it.
+            if self._writer.seq == before + 1 and self._is_plain(chunk):
+                envelope.learn(event.data, chunk, ("completion",), event.event)
         elif name != "ping" and self._raw:
             self._writer.raw(name, freeze_wire(chunk))
         return True
@@ -91,6 +111,11 @@ class Completions:
         return Answer(
             response_id=self.response_id, model=self.model, ends=ends, metadata=freeze_wire(self._facts)
         )
+
+    def _is_plain(self, chunk: dict[str, Any]) -> bool:
+        """A piece of text and nothing beside it that an event like this one could tell."""
+        lasts = self._envelope.is_eager and self.stop_reason is None and not self._json.holds
+        return lasts and chunk.keys() <= _KEYS and not chunk.get("error")
 
     def _take(self, chunk: dict[str, Any]) -> None:
         self.has_begun = True

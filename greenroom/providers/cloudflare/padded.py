@@ -53,11 +53,11 @@ class PaddedEnvelope(Envelope):
         self._pattern = None
 
     @override
-    def learn(self, data: bytes, chunk: dict[str, Any], path: Path) -> bool:
+    def learn(self, data: bytes, chunk: dict[str, Any], path: Path, event: str = "message") -> bool:
         self._pattern = None
         found = _PLACES.search(data)
         if "p" not in chunk or found is None:
-            return super().learn(data, chunk, path)
+            return super().learn(data, chunk, path, event)
         self._lessons += 1
         head, middle = data[: found.start(1)], data[found.end(1) : found.start(2)]
         tail = data[found.end(2) :]

@@ -48,7 +48,6 @@ _SILENT = frozenset({"content-end", "tool-call-end", "citation-end"})
 _TEXTS = ("text", "thinking")
 _PATH = ("delta", "message", "content")
 _CALL_PATH = ("delta", "message", "tool_calls", "function", "arguments")
-_LONE_PIECE, _LONE_ARGUMENTS = b"event: content-delta\ndata: ", b"event: tool-call-delta\ndata: "
 _PLAN_MARK: FrozenMap = freeze_wire({TOOL_PLAN: True})
 
 
@@ -56,8 +55,8 @@ class Events:
     """One owner. Implements Reader; `failure` is set by the first error."""
 
     __slots__ = (
-        "_allowance", "_begun", "_blocks", "_calls", "_count", "_envelope", "_facts", "_finish", "_json", "_limit",
-        "_lone", "_over", "_raw", "_takers", "_usage", "_usage_told", "_write", "_writer", "failure",
+        "_allowance", "_begun", "_blocks", "_calls", "_count", "_envelope", "_facts", "_finish", "_json",
+        "_over", "_raw", "_takers", "_to_call", "_usage", "_usage_told", "_write", "_writer", "failure",
         "response_id",
     )  # fmt: skip
 
@@ -68,12 +67,12 @@ class Events:
 
     def __init__(self, call: Call, writer: Writer, allowance: Allowance) -> None:
         self._writer, self._allowance, self._raw = writer, allowance, call.options.raw_deltas
-        self._limit = call.options.max_event_bytes
         self._blocks = Blocks(writer)
         self._calls = ToolCalls(writer, 0, f"{call.stream_id}/{call.epoch}", allowance)
         self._json, self._envelope = JsonReader(_pieces), Envelope()
         self._write: Callable[[int, int, str], None] = writer.text
-        self._lone = _LONE_PIECE
+        self._to_call = False
+        """What the envelope knows are arguments."""
         self._usage: dict[str, Any] = {}
         self._count: Usage | None = None
         self._facts: dict[str, Any] = {}
@@ -97,10 +96,7 @@ class Events:
 
         Raises TooMuchError.
         """
-        lone = self._lone
-        if len(data) - len(lone) - 2 > self._limit or not (data.startswith(lone) and data.endswith(b"\n\n")):
-            return False
-        piece = self._envelope.piece(data[len(lone) : -2])
+        piece = self._envelope.lone_piece(data)
         if piece is None or self.failure is not None:
             return False
         if piece:
@@ -113,7 +109,7 @@ class Events:
         Raises ValueError where it is no JSON, and TooMuchError.
         """
         data, envelope = event.data, self._envelope
-        piece = envelope.piece(data)
+        piece = envelope.piece(data) if event.event == envelope.event else None
         if piece is not None:
             if piece:
                 self._write(0, self._blocks.number, piece)
@@ -125,11 +121,11 @@ class Events:
         self._take_event(given, event.event)
         # Invariant: an envelope that knows an event writes to the newest block, and nothing is held back.
         # One of arguments writes to the newest call: any event may begin another.
-        if envelope.block != self._blocks.number or self._json.holds or self._lone is _LONE_ARGUMENTS:
+        if envelope.block != self._blocks.number or self._json.holds or self._to_call:
             envelope.forget()
         ran_on = block == self._blocks.number and self._writer.seq == before + 1 and not self._json.holds
         if ran_on and envelope.is_eager and given.keys() == {"type", "index", "delta"}:
-            self._learn(data, given)
+            self._learn(event, given)
         return True
 
     def take_whole(self, answer: dict[str, Any]) -> bool:
@@ -270,7 +266,7 @@ class Events:
             evidence = in_stream({"error": message})
             self.failure = evidence.model_copy(update={"code": evidence.code or self._finish})
 
-    def _learn(self, data: bytes, given: dict[str, Any]) -> None:
+    def _learn(self, event: SseEvent, given: dict[str, Any]) -> None:
         """Later events like this one need no parsing, if it held one piece of a running block or call alone."""
         message = given["delta"].get("message") if isinstance(given["delta"], dict) else None
         if not isinstance(message, dict) or len(message) != 1:
@@ -278,13 +274,13 @@ class Events:
         content, calls = message.get("content"), message.get("tool_calls")
         if given["type"] == "content-delta" and isinstance(content, dict) and len(content) == 1:
             name = next(iter(content))
-            if name in _TEXTS and self._envelope.learn(data, given, (*_PATH, name)):
+            if name in _TEXTS and self._envelope.learn(event.data, given, (*_PATH, name), event.event):
                 self._write = self._writer.reasoning if name == "thinking" else self._writer.text
-                self._lone, self._envelope.block = _LONE_PIECE, self._blocks.number
+                self._to_call, self._envelope.block = False, self._blocks.number
             return
         goes_on = given["type"] == "tool-call-delta" and _is_arguments(calls) and self._calls.latest_runs
-        if goes_on and self._envelope.learn(data, given, _CALL_PATH):
-            self._write, self._lone = self._calls.more, _LONE_ARGUMENTS
+        if goes_on and self._envelope.learn(event.data, given, _CALL_PATH, event.event):
+            self._write, self._to_call = self._calls.more, True
             self._envelope.block = self._blocks.number
 
 

@@ -51,7 +51,7 @@ class Events:
     """One owner. Implements Reader."""
 
     __slots__ = (
-        "_allowance", "_behind", "_cursor", "_envelope", "_facts", "_json", "_line", "_model", "_raw",
+        "_allowance", "_behind", "_cursor", "_envelope", "_facts", "_json", "_model", "_raw",
         "_response_id", "_status", "_steps", "_token", "_usage", "_usage_told", "_writer",
         "failure", "has_worked", "is_over",
     )  # fmt: skip
@@ -77,8 +77,6 @@ class Events:
         """A resumed stream begins behind this event."""
         self._json = JsonReader()
         self._envelope = Envelope()
-        self._line = b""
-        """The line with the event's name before what the envelope knows."""
         self._usage: dict[str, Any] = {}
         self._usage_told = False
         self._facts: dict[str, Any] = {}
@@ -102,9 +100,7 @@ class Events:
 
     def take_lone(self, data: bytes) -> bool:
         """Reads all that a read brought, if it is one framed event that the envelope knows. False: it is not."""
-        if not data.startswith(self._line):
-            return False
-        piece = self._envelope.lone_piece(data[len(self._line) :])
+        piece = self._envelope.lone_piece(data)
         if piece is None or self.failure is not None:
             return False
         if piece:
@@ -114,7 +110,7 @@ class Events:
     def take(self, event: SseEvent) -> bool:
         """Reads one event. False: it holds no JSON object. Raises ValueError where it is no JSON, TooMuchError."""
         envelope = self._envelope
-        piece = envelope.piece(event.data)
+        piece = envelope.piece(event.data) if event.event == envelope.event else None
         if piece is not None:
             if piece:
                 self._writer.text(0, envelope.block, piece)
@@ -150,9 +146,8 @@ class Events:
         if type(delta) is not dict or not given.keys() <= _PLAIN or not delta.keys() <= _PLAIN_DELTA:
             return
         is_text = delta.get("type") == "text" and isinstance(delta.get("text"), str) and delta["text"]
-        if is_text and type(index) is int and self._envelope.learn(event.data, given, _PIECE):
+        if is_text and type(index) is int and self._envelope.learn(event.data, given, _PIECE, event.event):
             self._envelope.block = index
-            self._line = b"" if event.event == "message" else b"event: %b\n" % event.event.encode()
 
     def take_whole(self, answer: dict[str, Any]) -> bool:
         """Reads an interaction that was not streamed. False: it is none."""

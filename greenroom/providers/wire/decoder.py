@@ -121,7 +121,8 @@ class WireDecoder:
             return Decoded()
         self._writer.begin(seq, received_at)
         try:
-            if self._framing.at_rest and self._reader.take_lone(data):
+            # What is no longer than an event may be needs no other look at its length.
+            if self._framing.at_rest and len(data) <= self._limit and self._reader.take_lone(data):
                 return Decoded(self._writer.deltas)
         except TooMuchError:
             return self._failed(too_much(self._allowance))

@@ -20,13 +20,19 @@ _MAX_LESSONS = 16
 class Envelope:
     """One owner. Linear; holds the bytes around one piece."""
 
-    __slots__ = ("_framed_head", "_framed_tail", "_head", "_lessons", "_size", "_tail", "block")
+    __slots__ = (
+        "_framed_head", "_framed_tail", "_head", "_lessons", "_line_end", "_size", "_tail", "block", "event",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._head = self._tail = b""
         self._framed_head = self._framed_tail = b""
         self._size = 0
         self._lessons = 0
+        self._line_end = b"\n"
+        """Of the newest lone event that was looked at."""
+        self.event = "message"
+        """The name of the event that was learnt from."""
         self.block = -1
         """The block that the pieces continue."""
 
@@ -60,6 +66,9 @@ class Envelope:
                 return None
             self._lessons = 0
             return piece
+        if self._size and data.endswith(b"\r\n") != (self._line_end == b"\r\n"):
+            self._frame(b"\n" if self._line_end == b"\r\n" else b"\r\n")
+            return self.lone_piece(data)
         return None
 
     @property
@@ -70,19 +79,27 @@ class Envelope:
     def forget(self) -> None:
         self._size = 0
 
-    def learn(self, data: bytes, chunk: dict[str, Any], path: Path) -> bool:
-        """True if later events can be read by this one. `path` leads to the piece."""
+    def learn(self, data: bytes, chunk: dict[str, Any], path: Path, event: str = "message") -> bool:
+        """True if later events of this name can be read by this one. `path` leads to the piece."""
         self._lessons += 1
         name = str(path[-1]).encode()
         found = _STRING.match(data, data.find(b'"%s"' % name) + len(name) + 2)
         if found is None:
             return False
         head, tail = data[: found.start(1) + 1], data[found.end(1) - 1 :]
-        if not _is_proved(head, tail, chunk, path):
+        # An event of several lines of data is framed otherwise than one of one.
+        if b"\n" in head or b"\n" in tail or not _is_proved(head, tail, chunk, path):
             return False
         self._head, self._tail, self._size = head, tail, len(head) + len(tail)
-        self._framed_head, self._framed_tail = b"data: " + head, tail + b"\n\n"
+        self.event = event
+        self._frame(self._line_end)
         return True
+
+    def _frame(self, line_end: bytes) -> None:
+        """What a lone event looks like where lines end so."""
+        self._line_end = line_end
+        line = b"" if self.event == "message" else b"event: %b%b" % (self.event.encode(), line_end)
+        self._framed_head, self._framed_tail = line + b"data: " + self._head, self._tail + line_end * 2
 
 
 def _is_proved(head: bytes, tail: bytes, chunk: dict[str, Any], path: Path) -> bool:
