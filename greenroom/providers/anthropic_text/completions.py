@@ -114,7 +114,7 @@ class Completions:
 
     def _is_plain(self, chunk: dict[str, Any]) -> bool:
         """A piece of text and nothing beside it that an event like this one could tell."""
-        lasts = self._envelope.is_eager and self.stop_reason is None and not self._json.holds
+        lasts = self._envelope.is_eager and self.stop_reason is None
         return lasts and chunk.keys() <= _KEYS and not chunk.get("error")
 
     def _take(self, chunk: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from greenroom.providers.openai_chat.chunks import Chunks
 
 _OWN = frozenset({"response", "tool_calls", "p", "usage", "reasoning", "reasoning_content"})
 _PLAIN = frozenset({"response", "tool_calls", "p"})
+_ARGUMENTS = ("tool_calls", 0, "function", "arguments")
 _BESIDE = ("reasoning", "reasoning_content", "tool_calls")
 
 
@@ -79,14 +80,28 @@ class ResponseChunks(Chunks):
 
     @override
     def _learn(self, data: bytes, chunk: dict[str, Any]) -> None:
+        choice = self._choices.get(0)
+        if choice is not None and chunk.keys() == {"tool_calls"}:
+            write = choice.continues("tool_calls") if _is_arguments(chunk["tool_calls"]) else None
+            if write and self._envelope.learn(data, chunk, _ARGUMENTS):
+                self._running, self._write, self._envelope.block = choice, write, choice.block
+            return
         if "response" not in chunk:
             super()._learn(data, chunk)
             return
-        choice = self._choices.get(0)
         if choice is None or choice.kind != "text" or not choice.is_plain or not chunk.keys() <= _PLAIN:
             return
         if not chunk.get("tool_calls") and self._envelope.learn(data, chunk, ("response",)):
             self._running, self._write, self._envelope.block = choice, self._writer.text, choice.block
+
+
+def _is_arguments(calls: Any) -> bool:
+    """One fragment that says nothing but more arguments of a call that has begun."""
+    call = calls[0] if isinstance(calls, list) and len(calls) == 1 else None
+    function = (
+        call.get("function") if isinstance(call, dict) and call.keys() <= {"index", "function"} else None
+    )
+    return isinstance(function, dict) and function.keys() == {"arguments"}
 
 
 def _as_chunk(given: dict[str, Any]) -> dict[str, Any]:

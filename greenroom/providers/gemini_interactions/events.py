@@ -7,6 +7,7 @@ may have an `event_id`: the newest is the cursor from which a cut stream is resu
 Source: https://ai.google.dev/gemini-api/docs/interactions, https://ai.google.dev/api/interactions-api.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import to_json
@@ -35,8 +36,8 @@ _DELTAS = frozenset({"step.delta", "content.delta"})
 _STOPS = frozenset({"step.stop", "content.stop"})
 _KNOWN = _BEGINS | _ENDS | _STARTS | _DELTAS | _STOPS | {"interaction.status_update", "error"}
 _PLAIN = frozenset({"event_type", "index", "delta"})
-_PLAIN_DELTA = frozenset({"text", "type"})
-_PIECE = ("delta", "text")
+_PIECES = {"text": "text", "arguments_delta": "arguments"}
+"""By the type of a delta: the one string of it that its events differ in."""
 _USAGE_BYTES = 16 * 1024
 _INDEX_MAX = 10**6
 
@@ -52,7 +53,7 @@ class Events:
 
     __slots__ = (
         "_allowance", "_behind", "_cursor", "_envelope", "_facts", "_json", "_model", "_raw",
-        "_response_id", "_status", "_steps", "_token", "_usage", "_usage_told", "_writer",
+        "_response_id", "_status", "_steps", "_token", "_usage", "_usage_told", "_write", "_writer",
         "failure", "has_worked", "is_over",
     )  # fmt: skip
 
@@ -77,6 +78,8 @@ class Events:
         """A resumed stream begins behind this event."""
         self._json = JsonReader()
         self._envelope = Envelope()
+        self._write: Callable[[int, int, str], None] = writer.text
+        """What takes the pieces that the envelope knows."""
         self._usage: dict[str, Any] = {}
         self._usage_told = False
         self._facts: dict[str, Any] = {}
@@ -104,7 +107,7 @@ class Events:
         if piece is None or self.failure is not None:
             return False
         if piece:
-            self._writer.text(0, self._envelope.block, piece)
+            self._write(0, self._envelope.block, piece)
         return True
 
     def take(self, event: SseEvent) -> bool:
@@ -113,14 +116,15 @@ class Events:
         piece = envelope.piece(event.data) if event.event == envelope.event else None
         if piece is not None:
             if piece:
-                self._writer.text(0, envelope.block, piece)
+                self._write(0, envelope.block, piece)
             return True
         given = self._json.read(event.data)
         if type(given) is not dict:
             return False
         envelope.forget()
         before = self._writer.seq
-        if self._take(event, given) and envelope.is_eager and self._writer.seq == before + 1:
+        ran_on = self._take(event, given) and self._writer.seq == before + 1 and not self._json.holds
+        if ran_on and envelope.is_eager:
             self._learn(event, given)
         return True
 
@@ -141,13 +145,17 @@ class Events:
         return kind in _DELTAS and self.failure is None
 
     def _learn(self, event: SseEvent, given: dict[str, Any]) -> None:
-        """Later events like this one need no parsing, if it held one piece of text and no cursor."""
+        """Later events like this one need no parsing, if it held one piece of text or arguments and no cursor."""
         delta, index = given.get("delta"), given.get("index")
-        if type(delta) is not dict or not given.keys() <= _PLAIN or not delta.keys() <= _PLAIN_DELTA:
+        if type(delta) is not dict or not given.keys() <= _PLAIN or type(index) is not int:
             return
-        is_text = delta.get("type") == "text" and isinstance(delta.get("text"), str) and delta["text"]
-        if is_text and type(index) is int and self._envelope.learn(event.data, given, _PIECE, event.event):
-            self._envelope.block = index
+        kind = delta.get("type")
+        name = _PIECES.get(kind) if isinstance(kind, str) else None
+        if name is None or delta.keys() != {"type", name} or not delta[name]:
+            return
+        write = self._writer.text if kind == "text" else self._steps.continues(index)
+        if write is not None and self._envelope.learn(event.data, given, ("delta", name), event.event):
+            self._write, self._envelope.block = write, index
 
     def take_whole(self, answer: dict[str, Any]) -> bool:
         """Reads an interaction that was not streamed. False: it is none."""

@@ -6,6 +6,7 @@ Source: https://ai.google.dev/api/interactions-api#Resource:Step.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -104,6 +105,20 @@ class Steps:
             self._say_item({"type": "model_output", "content": [given]})
         else:
             self._keep(step, given)
+
+    def continues(self, index: int) -> Callable[[int, int, str], None] | None:
+        """What takes the next arguments of this step, while it is open; None where it is no call that runs."""
+        step = self._open.get(index)
+        if step is None or step.call is None or step.kind != "function_call":
+            return None
+        (number, call_id, _), kept = step.call, step.arguments
+
+        def more(_index: int, _block: int, piece: str) -> None:
+            self._allowance.spend(len(piece))
+            kept.append(piece)
+            self._writer.call_arguments(0, number, call_id, piece)
+
+        return more
 
     def stop(self, index: int) -> None:
         """A step is over: a call is completed, an item goes out."""

@@ -1,10 +1,9 @@
 """The events of one answer, in order: what each adds, what is known, and whether it failed."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.contracts import Call as Attempt
@@ -69,12 +68,10 @@ class Events:
         self.response_id = None if resume is None else resume.response_id
 
     def take_lone(self, data: bytes) -> bool:
-        found = self._short.framed(data)
-        return found is not None and self._take_piece(found)
+        return self._take_piece(self._short.framed, data)
 
     def take(self, event: SseEvent) -> bool:
-        found = self._short.match(event.data)
-        if found is not None and self._take_piece(found):
+        if self._take_piece(self._short.piece, event.data):
             return True
         told = self._json.read(event.data)
         if type(told) is not dict:
@@ -137,24 +134,21 @@ class Events:
         whole = self.is_over and self.failure is None
         return usage_of(self._usage, "provider" if whole else "partial")
 
-    def _take_piece(self, found: re.Match[bytes]) -> bool:
-        """The hot path. False: the number is not the next one, or the piece is no JSON string.
+    def _take_piece(self, read: Callable[[bytes, int], str | None], data: bytes) -> bool:
+        """The hot path. False: the number is not the next one, or it is no piece that the short cut knows.
 
         Raises TooMuchError.
         """
-        short, numbers, running = self._short, self._numbers, self._running
-        raw, number = short.parts(found)
-        try:
-            piece = from_json(b'"%b"' % raw) if b"\\" in raw else raw.decode()
-        except ValueError:
-            return False
-        if not number:
-            numbers.take(None)
-        elif numbers.is_sure and (following := int(number)) - 1 == numbers.last:
-            numbers.last = following
+        numbers, running = self._numbers, self._running
+        if self._short.is_numbered:
+            last = numbers.last
+            if last is None or not numbers.is_sure or (piece := read(data, last + 1)) is None:
+                return False
+            numbers.last = last + 1
         else:
-            return False
-        short.lessons = 0
+            if (piece := read(data, 0)) is None:
+                return False
+            numbers.take(None)
         if not piece:
             return True
         if isinstance(running, Part):

@@ -1,89 +1,139 @@
 """A short cut for the deltas of a running part: they differ in the piece, the number and the padding alone.
 
-Learnt from one event; a later one that is the same bytes around another piece, number and padding can only mean
-that piece, so it is not parsed as a whole. That the places found are the ones meant is proved once, by parsing
-the event with other values in them.
+Learnt from one event; a later one that is the same bytes around another piece, the next number and other padding
+can only mean that piece, so it is not parsed as a whole. That the places found are the ones meant is proved once,
+by parsing the event with other values in them.
 """
 
 import re
-from collections.abc import Callable
-from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json
 
 _VARY = {
-    "delta": (rb'"((?:[^"\\\x00-\x1f]++|\\.)*+)"', b'"\\u0000probe"', "\0probe"),
-    "sequence_number": (rb"(0|[1-9]\d{0,14})", b"987654321", 987654321),
-    "obfuscation": (rb'"([^"\\\x00-\x1f]*+)"', b'"probe"', "probe"),
+    "delta": (rb'("(?:[^"\\\x00-\x1f]++|\\.)*+")', b'"\\u0000probe"', "\0probe"),
+    "sequence_number": (rb"(0|[1-9]\d{0,14})(?![\d.eE])", b"987654321", 987654321),
+    "obfuscation": (rb'("[^"\\\x00-\x1f]*+")', b'"probe"', "probe"),
 }
 """By key: what its value looks like, and another value, in JSON and in Python."""
 _LESSONS_MAX = 16
-Match = Callable[[bytes], re.Match[bytes] | None]
+_HEAD, _TURN, _END, _NOWHERE = range(4)
+Span = tuple[int, int]
 
 
 class ShortCut:
     """One owner. Linear; knows one kind of event at a time."""
 
-    __slots__ = ("framed", "lessons", "match", "parts")
+    __slots__ = ("_forms", "_line", "_place", "lessons")
 
     def __init__(self) -> None:
-        self.match: Match = _nothing
-        """Of an event's data."""
-        self.framed: Match = _nothing
-        """Of a whole read that is one framed event."""
-        self.parts: Callable[[re.Match[bytes]], tuple[bytes, bytes]] = itemgetter(0, 0)
-        """Of a match: the piece in JSON, and the number, empty where there is none."""
+        self._forms: tuple[bytes, bytes, bytes] | None = None
+        """Up to the piece, from it to the padding (empty where there is none), and the rest; the quotes of piece
+        and padding stand in them. The one at `_place` has `%d` for the number."""
+        self._place = _NOWHERE
+        self._line = b""
+        """What the frame puts before the data."""
         self.lessons = 0
-        """In a row that were in vain; whoever reads by a match sets it back."""
+        """In a row that were in vain; a piece that is read sets it back."""
 
     @property
     def is_eager(self) -> bool:
         """A lesson may pay: the last ones were not all in vain, as where every event has its own item id."""
-        return self.match is _nothing and self.lessons < _LESSONS_MAX
+        return self._forms is None and self.lessons < _LESSONS_MAX
+
+    @property
+    def is_numbered(self) -> bool:
+        """Events have numbers; only the next one is read."""
+        return self._place != _NOWHERE
 
     def forget(self) -> None:
-        self.match = self.framed = _nothing
+        self._forms, self._place = None, _NOWHERE
+
+    def framed(self, data: bytes, number: int) -> str | None:
+        """The piece, where these bytes are one framed event and nothing else; else None.
+
+        A JSON string holds no line end, so what is framed cannot hold another event.
+        """
+        line = self._line
+        if self._forms is None or data[-2:] != b"\n\n" or not data.startswith(line):
+            return None
+        return self.piece(data[len(line) : -2], number)
+
+    def piece(self, data: bytes, number: int) -> str | None:
+        """The piece of this event, or None: it must be parsed. `number`: the next one. The hot path."""
+        if self._forms is None:
+            return None
+        head, turn, end = self._forms
+        place = self._place
+        if place == _HEAD:
+            head = head % number
+        elif place == _TURN:
+            turn = turn % number
+        elif place == _END:
+            end = end % number
+        if not (data.startswith(head) and data.endswith(end)):
+            return None
+        begin, until = len(head), len(data) - len(end)
+        if turn:
+            padded = until
+            # No piece holds these bytes: an unescaped quote is among them.
+            until = data.find(turn, begin)
+            padding = data[until + len(turn) : padded]
+            if until + len(turn) > padded or (padding and not padding.isalnum()):
+                return None
+        if until < begin:
+            return None
+        try:
+            piece: str = from_json(data[begin - 1 : until + 1])
+        except ValueError:
+            return None
+        self.lessons = 0
+        return piece
 
     def learn(self, event: str, data: bytes, told: dict[str, Any]) -> bool:
         """True if later events can be read by this one."""
         self.lessons += 1
-        places = []
-        for key, (form, other, meant) in _VARY.items():
+        spans: dict[str, Span] = {}
+        for key, (form, _, _) in _VARY.items():
             if key in told:
                 found = re.search(rb'"%b"\s*:\s*%b' % (key.encode(), form), data)
                 if found is None:
                     return False
-                quoted = data[found.start(1) - 1] == 34 and key != "sequence_number"
-                places.append((found.start(1) - quoted, found.end(1) + quoted, key, form, other, meant))
-        places.sort()
-        pattern, probe, at = b"", b"", 0
-        for start, end, _, form, other, _ in places:
-            if start < at:
-                return False
-            pattern += re.escape(data[at:start]) + form
-            probe += data[at:start] + other
-            at = end
-        pattern, probe = pattern + re.escape(data[at:]), probe + data[at:]
-        if not _is_proved(probe, told, {place[2]: place[5] for place in places}):
+                spans[key] = found.span(1)
+        begin, until = spans["delta"]
+        padded, rest = spans.get("obfuscation", (until - 1, until))
+        # What frames several lines of data is not what frames one.
+        if padded < until - 1 or b"\n" in data or not _is_proved(data, spans, told):
             return False
-        keys = [place[2] for place in places]
-        pattern += b"()"
-        number = keys.index("sequence_number") if "sequence_number" in keys else len(keys)
-        self.parts = itemgetter(keys.index("delta") + 1, number + 1)
-        line = b"" if event == "message" else b"event: %b\n" % event.encode()
-        self.match = re.compile(pattern, re.DOTALL).fullmatch
-        self.framed = re.compile(re.escape(line + b"data: ") + pattern + b"\n\n", re.DOTALL).fullmatch
+        turn = (until - 1, padded + 1) if "obfuscation" in spans else (until, until)
+        parts = [(0, begin + 1), turn, (rest - 1, len(data))]
+        number = spans.get("sequence_number", (-1, -1))
+        holding = [part[0] <= number[0] and number[1] <= part[1] for part in parts]
+        self._place = holding.index(True) if True in holding else _NOWHERE
+        forms = [
+            _form(data, part, number) if held else data[slice(*part)]
+            for part, held in zip(parts, holding, strict=True)
+        ]
+        self._forms = (forms[0], forms[1], forms[2])
+        self._line = b"data: " if event == "message" else b"event: %b\ndata: " % event.encode()
         return True
 
 
-def _nothing(_data: bytes) -> None:
-    """Before anything was learnt."""
+def _form(data: bytes, part: Span, number: Span) -> bytes:
+    """These bytes with `%d` for the number."""
+    before, behind = data[part[0] : number[0]], data[number[1] : part[1]]
+    return before.replace(b"%", b"%%") + b"%d" + behind.replace(b"%", b"%%")
 
 
-def _is_proved(probe: bytes, told: dict[str, Any], meant: dict[str, Any]) -> bool:
-    """The probe differs from the event in the meant values alone."""
+def _is_proved(data: bytes, spans: dict[str, Span], told: dict[str, Any]) -> bool:
+    """The event with other values in these places differs from the event in the meant values alone."""
+    probe, at = b"", 0
+    for key, (begin, until) in sorted(spans.items(), key=lambda item: item[1]):
+        if begin < at:
+            return False
+        probe += data[at:begin] + _VARY[key][1]
+        at = until
     try:
-        return bool(from_json(probe) == {**told, **meant})
+        return bool(from_json(probe + data[at:]) == {**told, **{key: _VARY[key][2] for key in spans}})
     except ValueError:
         return False

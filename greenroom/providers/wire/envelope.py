@@ -13,7 +13,8 @@ from pydantic_core import from_json
 
 Path = tuple[str | int, ...]
 _PROBE = b"\\u0000probe"
-_STRING = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*+")', re.DOTALL)
+_STRING = rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*+")'
+"""The string of this name: the first that is a key, for a value may be the same word."""
 _MAX_LESSONS = 16
 
 
@@ -82,8 +83,7 @@ class Envelope:
     def learn(self, data: bytes, chunk: dict[str, Any], path: Path, event: str = "message") -> bool:
         """True if later events of this name can be read by this one. `path` leads to the piece."""
         self._lessons += 1
-        name = str(path[-1]).encode()
-        found = _STRING.match(data, data.find(b'"%s"' % name) + len(name) + 2)
+        found = re.search(_STRING % re.escape(str(path[-1]).encode()), data, re.DOTALL)
         if found is None:
             return False
         head, tail = data[: found.start(1) + 1], data[found.end(1) - 1 :]
