@@ -79,3 +79,12 @@ def test_third_party_profile_is_found_by_name_and_host_before_the_built_in_one()
 def test_a_profile_refuses_a_fact_that_it_does_not_know() -> None:
     with pytest.raises(InvalidInput, match="think_tag"):
         Profile(name="x", think_tag=True)  # type: ignore[call-arg]
+
+
+def test_a_profile_that_is_registered_later_is_found_by_its_url(profiles_as_before: None) -> None:  # noqa: ARG001
+    url = "https://models.later.test/v1"
+    assert profile_for(None, url).name == "generic"
+    register_profile(Profile(name="later", hosts=("later.test",)))
+    assert profile_for(None, url).name == "later"
+    register_profile(Profile(name="later", hosts=("elsewhere.test",)))
+    assert profile_for(None, url).name == "generic"

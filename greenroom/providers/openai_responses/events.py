@@ -20,7 +20,7 @@ from greenroom.providers.openai_responses.output import Output
 from greenroom.providers.openai_responses.parts import HELD_MAX, Part
 from greenroom.providers.openai_responses.reading import EventReader
 from greenroom.providers.openai_responses.said import Said
-from greenroom.providers.openai_responses.shortcut import ShortCut
+from greenroom.providers.openai_responses.shortcut import Forms, ShortCut
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.evidence import in_stream, protocol
@@ -68,10 +68,12 @@ class Events:
         self.response_id = None if resume is None else resume.response_id
 
     def take_lone(self, data: bytes) -> bool:
-        return self._take_piece(self._short.framed, data)
+        forms = self._short.framed
+        return forms is not None and self._take_piece(data, forms)
 
     def take(self, event: SseEvent) -> bool:
-        if self._take_piece(self._short.piece, event.data):
+        forms = self._short.bare
+        if forms is not None and self._take_piece(event.data, forms):
             return True
         told = self._json.read(event.data)
         if type(told) is not dict:
@@ -83,8 +85,14 @@ class Events:
             return True
         before = self._writer.seq
         self._take(kind, told)
-        learns = before > 1 and self._writer.seq == before + 1 and kind.endswith(".delta")
-        if learns and self._short.is_eager and not self._json.holds and not told.get("logprobs"):
+        learns = before > 1 and self._writer.seq == before + 1 and told.get("type") == kind
+        if (
+            learns
+            and kind.endswith(".delta")
+            and self._short.is_eager
+            and not self._json.holds
+            and not told.get("logprobs")
+        ):
             self._learn(event, kind, told)
         return True
 
@@ -134,19 +142,19 @@ class Events:
         whole = self.is_over and self.failure is None
         return usage_of(self._usage, "provider" if whole else "partial")
 
-    def _take_piece(self, read: Callable[[bytes, int], str | None], data: bytes) -> bool:
+    def _take_piece(self, data: bytes, forms: Forms) -> bool:
         """The hot path. False: the number is not the next one, or it is no piece that the short cut knows.
 
         Raises TooMuchError.
         """
-        numbers, running = self._numbers, self._running
-        if self._short.is_numbered:
+        short, numbers, running = self._short, self._numbers, self._running
+        if short.is_numbered:
             last = numbers.last
-            if last is None or not numbers.is_sure or (piece := read(data, last + 1)) is None:
+            if last is None or not numbers.is_sure or (piece := short.piece(data, forms, last + 1)) is None:
                 return False
             numbers.last = last + 1
         else:
-            if (piece := read(data, 0)) is None:
+            if (piece := short.piece(data, forms)) is None:
                 return False
             numbers.take(None)
         if not piece:

@@ -19,51 +19,38 @@ _VARY = {
 _LESSONS_MAX = 16
 _HEAD, _TURN, _END, _NOWHERE = range(4)
 Span = tuple[int, int]
+Forms = tuple[bytes, bytes, bytes]
+"""Up to the piece, from it to the padding (empty where there is none), and the rest; the quotes of piece and
+padding stand in them. One has `%d` for the number, where there is one."""
 
 
 class ShortCut:
     """One owner. Linear; knows one kind of event at a time."""
 
-    __slots__ = ("_forms", "_line", "_place", "lessons")
+    __slots__ = ("_place", "bare", "framed", "is_numbered", "lessons")
 
     def __init__(self) -> None:
-        self._forms: tuple[bytes, bytes, bytes] | None = None
-        """Up to the piece, from it to the padding (empty where there is none), and the rest; the quotes of piece
-        and padding stand in them. The one at `_place` has `%d` for the number."""
+        self.bare: Forms | None = None
+        """Of an event's data; None before anything was learnt."""
+        self.framed: Forms | None = None
+        """Of a read that is one framed event: a JSON string holds no line end, so no other event can be inside."""
+        self.is_numbered = False
+        """Events have numbers; only the next one is read."""
         self._place = _NOWHERE
-        self._line = b""
-        """What the frame puts before the data."""
         self.lessons = 0
         """In a row that were in vain; a piece that is read sets it back."""
 
     @property
     def is_eager(self) -> bool:
         """A lesson may pay: the last ones were not all in vain, as where every event has its own item id."""
-        return self._forms is None and self.lessons < _LESSONS_MAX
-
-    @property
-    def is_numbered(self) -> bool:
-        """Events have numbers; only the next one is read."""
-        return self._place != _NOWHERE
+        return self.bare is None and self.lessons < _LESSONS_MAX
 
     def forget(self) -> None:
-        self._forms, self._place = None, _NOWHERE
+        self.bare = self.framed = None
 
-    def framed(self, data: bytes, number: int) -> str | None:
-        """The piece, where these bytes are one framed event and nothing else; else None.
-
-        A JSON string holds no line end, so what is framed cannot hold another event.
-        """
-        line = self._line
-        if self._forms is None or data[-2:] != b"\n\n" or not data.startswith(line):
-            return None
-        return self.piece(data[len(line) : -2], number)
-
-    def piece(self, data: bytes, number: int) -> str | None:
-        """The piece of this event, or None: it must be parsed. `number`: the next one. The hot path."""
-        if self._forms is None:
-            return None
-        head, turn, end = self._forms
+    def piece(self, data: bytes, forms: Forms, number: int = 0) -> str | None:
+        """The piece of what has this form, or None: it must be parsed. `number`: the next one. The hot path."""
+        head, turn, end = forms
         place = self._place
         if place == _HEAD:
             head = head % number
@@ -100,6 +87,8 @@ class ShortCut:
                 if found is None:
                     return False
                 spans[key] = found.span(1)
+        if "delta" not in spans:
+            return False
         begin, until = spans["delta"]
         padded, rest = spans.get("obfuscation", (until - 1, until))
         # What frames several lines of data is not what frames one.
@@ -110,12 +99,14 @@ class ShortCut:
         number = spans.get("sequence_number", (-1, -1))
         holding = [part[0] <= number[0] and number[1] <= part[1] for part in parts]
         self._place = holding.index(True) if True in holding else _NOWHERE
-        forms = [
+        self.is_numbered = self._place != _NOWHERE
+        head, turned, end = (
             _form(data, part, number) if held else data[slice(*part)]
             for part, held in zip(parts, holding, strict=True)
-        ]
-        self._forms = (forms[0], forms[1], forms[2])
-        self._line = b"data: " if event == "message" else b"event: %b\ndata: " % event.encode()
+        )
+        line = b"data: " if event == "message" else b"event: %b\ndata: " % event.encode()
+        line = line.replace(b"%", b"%%") if self._place == _HEAD else line
+        self.bare, self.framed = (head, turned, end), (line + head, turned, end + b"\n\n")
         return True
 
 
