@@ -81,7 +81,7 @@ def test_a_profile_refuses_a_fact_that_it_does_not_know() -> None:
         Profile(name="x", think_tag=True)  # type: ignore[call-arg]
 
 
-def test_a_profile_that_is_registered_later_is_found_by_its_url(profiles_as_before: None) -> None:  # noqa: ARG001
+def test_a_profile_that_is_registered_later_is_found_by_its_url() -> None:
     url = "https://models.later.test/v1"
     assert profile_for(None, url).name == "generic"
     register_profile(Profile(name="later", hosts=("later.test",)))

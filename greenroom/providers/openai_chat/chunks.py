@@ -91,7 +91,7 @@ class Chunks:
         self._json = JsonReader()
         self._envelope = Envelope()
         self._running = Choice(writer, 0, self._seed, allowance)
-        """The choice that the envelope's pieces belong to."""
+        """The choice that the envelope's pieces belong to; before any came, the one that will be first."""
         self._write: Callable[[int, int, str], None] = writer.text
         self._usage: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
@@ -329,7 +329,8 @@ class Chunks:
             return None
         choice = self._choices.get(index)
         if choice is None:
-            choice = Choice(self._writer, index, self._seed, self._allowance)
+            is_first = index == 0 and not self._choices
+            choice = self._running if is_first else Choice(self._writer, index, self._seed, self._allowance)
             self._choices[index] = choice.begin(self.profile.think_tags, self._echo if index == 0 else "")
         return choice
 

@@ -75,4 +75,7 @@ def _places(chunk: dict[str, Any]) -> Iterator[Any]:
 
 
 def _part(raw: dict[str, Any], *names: str) -> dict[str, Any]:
-    return next((raw[name] for name in names if isinstance(raw.get(name), dict)), {})
+    for name in names:
+        if isinstance(part := raw.get(name), dict):
+            return part
+    return {}

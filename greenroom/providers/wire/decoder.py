@@ -107,7 +107,8 @@ class WireDecoder:
         self._reader, self._writer, self._framing, self._allowance = reader, writer, framing, allowance
         self._limit = call.options.max_event_bytes
         self._body = Body(self._limit, whole_starts)
-        self._status, self._headers = 200, dict[str, str]()
+        self._status = 200
+        self._headers: dict[str, str] = {}
         self._over = False
         self._key = call.api_key or ""
 
