@@ -48,7 +48,7 @@ def key_of(config: SystemConfig, provider: str) -> str | None:
 def test_nothing_said_is_the_default_configuration() -> None:
     loaded = read_config(environ={})
     assert loaded.config == SystemConfig()
-    assert (loaded.file, loaded.warnings, dict(loaded.not_spoken)) == (None, (), {})
+    assert (loaded.file, loaded.warnings) == (None, ())
 
 
 def test_a_file_configures_everything(write: Write) -> None:
@@ -125,7 +125,6 @@ def test_an_empty_variable_is_not_set() -> None:
 def test_either_of_googles_variables_configures_gemini() -> None:
     loaded = read_config(environ={"GOOGLE_API_KEY": SECRET})
     assert loaded.config.providers.keys() == {"gemini"}
-    assert loaded.not_spoken == {}
     assert SECRET not in repr(loaded)
 
 
