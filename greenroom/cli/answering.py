@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from greenroom.cli.terminal import Terminal
-from greenroom.config import LoadedConfig, missing_key, usual_variables
+from greenroom.config import LoadedConfig, configuring_variables, meant_provider, missing_key
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import ConfigError
 from greenroom.messages.invalid import InvalidInput, Problem
@@ -66,9 +66,10 @@ def _named(asked: str, loaded: LoadedConfig) -> str:
 
 
 def _how_to_have(name: str, loaded: LoadedConfig) -> str:
-    variables = usual_variables(name)
-    remedy = f"set {variables[0]}, or write" if variables else "write"
-    return f"{remedy} [providers.{name}] in greenroom.toml; {_configured_ones(loaded)}"
+    variables = " and ".join(configuring_variables(name))
+    remedy = f"set {variables}, or write" if variables else "write"
+    table = f"{remedy} [providers.{name}] in greenroom.toml{meant_provider(name)}"
+    return f"{table.rstrip('?')}; {_configured_ones(loaded)}"
 
 
 def _meant(asked: str, loaded: LoadedConfig) -> str:

@@ -19,9 +19,10 @@ def own_profiles() -> Iterator[Profile]:
             yield profile
 
 
-def usual_variables(provider: str) -> tuple[str, ...]:
-    """The variables that usually hold this provider's key; () where it is not known."""
-    return profile_for(provider).key_env if provider in profile_names() else ()
+def meant_provider(name: str) -> str:
+    """`; did you mean 'x'?` where a provider that is known bears nearly this name; else ""."""
+    known = [profile.name for profile in own_profiles()]
+    return "" if name in known else nearest(name, known)
 
 
 def is_at_home(provider: ProviderConfig, profile: Profile) -> bool:

@@ -172,7 +172,8 @@ _BUILT_IN = (
     ),
     Profile(
         name="gemini-openai", base_url="https://generativelanguage.googleapis.com/v1beta/openai",
-        hosts=("generativelanguage.googleapis.com",), paths=("/openai",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        hosts=("generativelanguage.googleapis.com",), paths=("/openai",),
+        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         completions=False,
     ),
     Profile(
@@ -184,7 +185,8 @@ _BUILT_IN = (
     Profile(
         name="gemini", kind="gemini", base_url="https://generativelanguage.googleapis.com/v1beta",
         hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        base_url_env=("GOOGLE_GEMINI_BASE_URL",), auth_header="x-goog-api-key", completions=False,
+        base_url_env=("GOOGLE_GEMINI_BASE_URL", "GEMINI_BASE_URL"), auth_header="x-goog-api-key",
+        completions=False,
     ),
     Profile(
         # Below .../projects/P/locations/L/publishers/google, which the configuration gives. The key is a token.
