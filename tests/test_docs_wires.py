@@ -1,4 +1,4 @@
-"""What docs/wires/ and the table of kinds say, held against the wires that are registered; their snippets, read."""
+"""What docs/wires/ and the table of kinds say, held against the registered wires; their snippets, read."""
 
 import re
 from pathlib import Path
