@@ -154,7 +154,7 @@ def _ready(simulator: Simulator, api_key: str | None) -> str:
         f"READY {simulator.base_url}\n"
         f"  export OPENAI_BASE_URL={simulator.base_url} OPENAI_API_KEY={'KEY' if api_key else 'any'}\n"
         f"  curl -N {simulator.base_url}/chat/completions {asks}\n"
-        "  the other wires are spoken here, too; with any key in the usual variable:\n"
+        f"  the other wires are spoken here, too; with {'that' if api_key else 'any'} key in the usual variable:\n"
         + _addresses(simulator.url)
     )
 
