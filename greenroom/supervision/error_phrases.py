@@ -135,6 +135,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"insufficient permissions?\b",
             r"(?:do|does) not have permission\b",
             r"location is not supported\b",
+            r"not available in your (?:country|region)\b",
             r"(?:country|region)\b.{0,20}?\bnot supported\b",
             r"(?:organization|account|workspace|project) (?:has been|is|was) (?:disabled|suspended|deactivated)\b",
         ),

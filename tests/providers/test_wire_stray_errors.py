@@ -35,7 +35,8 @@ def ended_with(kind: str, tail: str, size: int = 10_000, end: str = "\n\n") -> O
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 @pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n"])
 @pytest.mark.parametrize(
-    "tail", [json.dumps(ERROR), json.dumps(ERROR, indent=2) + "\n", json.dumps([ERROR], indent=1) + "\r\n\r\n"]
+    "tail",
+    [json.dumps(ERROR), json.dumps(ERROR, indent=2) + "\n", json.dumps([ERROR], indent=1) + "\r\n\r\n"],
 )
 def test_bare_error_behind_an_answers_beginning(kind: str, size: int, end: str, tail: str) -> None:
     outcome = ended_with(kind, tail, size, end)
@@ -46,7 +47,9 @@ def test_bare_error_behind_an_answers_beginning(kind: str, size: int, end: str, 
 
 
 @pytest.mark.parametrize("kind", WIRES)
-@pytest.mark.parametrize("tail", ["", '{"error": {"mess', "upstream closed", '{"status": "ok"}', '"text"', "[]"])
+@pytest.mark.parametrize(
+    "tail", ["", '{"error": {"mess', "upstream closed", '{"status": "ok"}', '"text"', "[]"]
+)
 def test_what_tells_no_error_is_an_answer_that_ended_too_early(kind: str, tail: str) -> None:
     failure = ended_with(kind, tail).failure
     assert failure is not None

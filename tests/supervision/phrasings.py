@@ -313,6 +313,8 @@ OTHERS: tuple[Row, ...] = tuple(
             "unsupported_country_region_territory"), "permission"),
         ("Gemini, place", 400, google(400, "FAILED_PRECONDITION",
             "User location is not supported for the API use."), "permission"),
+        ("Gemini, country", 400, google(400, "FAILED_PRECONDITION", "Gemini API free tier is not available in "
+            "your country. Please enable billing on your project in Google AI Studio."), "permission"),
         ("Groq", 400, openai("The model requires terms acceptance.", None, "model_terms_required"),
             "permission"),
         # the server's bad day

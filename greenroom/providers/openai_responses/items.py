@@ -51,6 +51,13 @@ class Item:
         """Only this wire understands it."""
         return self.call is None and self.kind not in ("message", "reasoning", "")
 
+    @property
+    def is_open(self) -> bool:
+        """More pieces of it can come."""
+        call = self.call
+        runs = any(not part.done for part in self.parts.values()) if call is None else call.is_open
+        return runs and not self.done
+
     def note(self, item: dict[str, Any]) -> None:
         """What `output_item.added` says beside the item's content."""
         if self.call is not None:

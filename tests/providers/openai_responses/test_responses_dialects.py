@@ -30,7 +30,12 @@ def test_done_events_at_another_index_tell_nothing_twice(whole: str) -> None:
 
 HOSTED = {
     "mcp_list_tools": ["mcp_list_tools.in_progress", "mcp_list_tools.completed"],
-    "mcp_call": ["mcp_call.in_progress", "mcp_call_arguments.delta", "mcp_call_arguments.done", "mcp_call.failed"],
+    "mcp_call": [
+        "mcp_call.in_progress",
+        "mcp_call_arguments.delta",
+        "mcp_call_arguments.done",
+        "mcp_call.failed",
+    ],
     "file_search_call": ["file_search_call.searching", "file_search_call.completed"],
     "code_interpreter_call": ["code_interpreter_call_code.delta", "code_interpreter_call.interpreting"],
     "image_generation_call": ["image_generation_call.generating", "image_generation_call.partial_image"],
