@@ -114,6 +114,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
         (
             r"api[ _-]?key\b.{0,40}?\b(?:invalid|not valid|incorrect|expired|missing|wrong|revoked|not found)\b",
             r"(?:invalid|incorrect|wrong|missing|expired|no|bad|malformed)\b.{0,30}?\bapi[ _-]?key\b",
+            r"api[ _-]?key\b.{0,40}?\bleaked\b",
             r"security token\b",
         ),
     ),

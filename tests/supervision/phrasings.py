@@ -313,6 +313,8 @@ OTHERS: tuple[Row, ...] = tuple(
             "unsupported_country_region_territory"), "permission"),
         ("Gemini, place", 400, google(400, "FAILED_PRECONDITION",
             "User location is not supported for the API use."), "permission"),
+        ("Gemini, leaked", 403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked. Please use "
+            "another API key."), "credential"),
         ("Gemini, country", 400, google(400, "FAILED_PRECONDITION", "Gemini API free tier is not available in "
             "your country. Please enable billing on your project in Google AI Studio."), "permission"),
         ("Groq", 400, openai("The model requires terms acceptance.", None, "model_terms_required"),
