@@ -36,7 +36,7 @@ COMPLETIONS = Law("openai-completions", Says(reasoning=False, refusal=False, too
 
 
 @each_dialect
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.data(), FORMS, CUTS)
 def test_what_is_said_on_the_chat_wire_is_what_is_read(
     law: Law, data: st.DataObject, form: Form, cut: Cut
@@ -45,7 +45,7 @@ def test_what_is_said_on_the_chat_wire_is_what_is_read(
 
 
 @each_dialect
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.data(), FORMS, st.floats(0, 1, exclude_max=True))
 def test_a_cut_answer_is_a_beginning(law: Law, data: st.DataObject, form: Form, share: float) -> None:
     law.check_cut_off(data.draw(law.scripts), form, share)

@@ -98,6 +98,8 @@ def test_a_stream_is_as_over_the_reactor(start: Any, simulator: Simulator, given
         deltas = list(system.stream(ChatRequest(messages="Count")))
         assert [delta.seq for delta in deltas] == list(range(1, len(deltas) + 1))
         assert text_of(deltas) == WORDS
+        # The line is free a moment after its stream is over.
+        wait_until(lambda: system.statistics().endpoints[0].busy == 0)
     assert simulator.requests[0].headers["accept-encoding"] == "identity"
     assert system.statistics().endpoints[0].reused_total == 2
 
