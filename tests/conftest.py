@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from greenroom.providers import profiles
 
-from real_llama import llama_server, real_model  # noqa: F401  (fixtures: one server for the whole session)
+from real_llama import llama_server, real_model, tool_llama_url  # noqa: F401  (fixtures of the whole session)
 from request_path import rig  # noqa: F401  (fixture)
 from shared_files import SHARED
 

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from cut_places import cut_places
+
 from greenroom.messages.commands import WireHead
 
 from codec_run import CodecRun, Outcome
@@ -101,10 +103,7 @@ def check_every_cut(run: CodecRun, data: bytes, ends: set[int]) -> None:
         seq += len(decoded.deltas)
         assert decoded.answer is None, at
         assert decoded.failure is None, at
-    # Every byte, but where the time for that grows with the square of the size.
-    for size in range(
-        0, len(data), 1 if len(data) < 3000 else len(data) // (400 if len(data) < 50_000 else 100)
-    ):
+    for size in cut_places(len(data), "cut"):
         for clean in (True, False):
             cut = run.run(data[:size], headers=(), clean=clean)
             assert whole.choice.text.startswith(cut.choice.text)

@@ -13,6 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
+from greenroom.cli import main
+
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 30.0
 
@@ -83,6 +87,27 @@ class Runner:
     @staticmethod
     def command(*args: str) -> list[str]:
         return [sys.executable, "-m", "greenroom", *args]
+
+
+class Here:
+    """The same folder and environment, the command in this process: for what it says, not how it lives."""
+
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self._patch, self._capsys = folder, monkeypatch, capsys
+        self.environ = Runner(folder).environ
+
+    def __call__(self, *args: str, **environ: str) -> Done:
+        with self._patch.context() as patch:
+            patch.chdir(self.folder)
+            for name in os.environ:
+                patch.delenv(name)
+            for name, value in (self.environ | environ).items():
+                patch.setenv(name, value)
+            code = main(list(args))
+        said = self._capsys.readouterr()
+        return Done(code, said.out, said.err)
 
 
 class Running:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Runner
+from command_line import Here, Runner
 
 from greenroom.providers.simulator import Simulator
 
@@ -26,6 +26,11 @@ def _interrupts_are_heard() -> Iterator[None]:
 def greenroom(tmp_path: Path) -> Runner:
     """The command, in an empty folder."""
     return Runner(tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture

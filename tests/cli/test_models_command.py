@@ -1,4 +1,4 @@
-"""`greenroom models`: real processes against real servers."""
+"""`greenroom models` against real servers: as a process, and where only its words are judged, in this one."""
 
 import json
 import signal
@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from command_line import Done, Runner
+from command_line import Done, Here, Runner
 
 from greenroom.providers.simulator import Simulator
 
@@ -24,7 +24,7 @@ def told(done: Done, code: int) -> str:
     return line.removeprefix("greenroom: ")
 
 
-def with_file(greenroom: Runner, simulator: Simulator, more: str = "") -> None:
+def with_file(greenroom: Runner | Here, simulator: Simulator, more: str = "") -> None:
     file = greenroom.folder / "greenroom.toml"
     file.write_text(f"""
 [providers.studio]
@@ -61,15 +61,15 @@ plain/gemma-3    -        -           -
     )
 
 
-def test_one_providers_models_without_empty_columns(greenroom: Runner, simulator: Simulator) -> None:
-    with_file(greenroom, simulator)
-    done = greenroom("models", "plain", "--refresh")
+def test_one_providers_models_without_empty_columns(here: Here, simulator: Simulator) -> None:
+    with_file(here, simulator)
+    done = here("models", "plain", "--refresh")
     assert (done.code, done.err, done.out) == (0, "", "MODEL\nplain/qwen3-4b\nplain/gemma-3\n")
 
 
-def test_json_has_all_that_is_known(greenroom: Runner, simulator: Simulator) -> None:
-    with_file(greenroom, simulator)
-    done = greenroom("models", "studio", "--json")
+def test_json_has_all_that_is_known(here: Here, simulator: Simulator) -> None:
+    with_file(here, simulator)
+    done = here("models", "studio", "--json")
     assert (done.code, done.err) == (0, "")
     (listed,) = json.loads(done.out)
     assert (listed["provider"], listed["stale"], len(listed["models"])) == ("studio", False, 2)
@@ -95,63 +95,61 @@ def test_one_that_is_down_hides_no_other(greenroom: Runner, simulator: Simulator
     )
 
 
-def test_nothing_configured(greenroom: Runner) -> None:
-    assert "set a key such as OPENAI_API_KEY" in told(greenroom("models"), 2)
+def test_nothing_configured(here: Here) -> None:
+    assert "set a key such as OPENAI_API_KEY" in told(here("models"), 2)
 
 
-def test_an_unknown_provider(greenroom: Runner, simulator: Simulator) -> None:
-    with_file(greenroom, simulator)
-    line = told(greenroom("models", "plian"), 2)
+def test_an_unknown_provider(here: Here, simulator: Simulator) -> None:
+    with_file(here, simulator)
+    line = told(here("models", "plian"), 2)
     assert line == "PROVIDER = 'plian': is not configured; did you mean 'plain'? configured: plain, studio"
 
 
-def test_no_key(greenroom: Runner) -> None:
-    (greenroom.folder / "greenroom.toml").write_text("[providers.groq]\n")
+def test_no_key(here: Here) -> None:
+    (here.folder / "greenroom.toml").write_text("[providers.groq]\n")
     assert "providers.groq.api_key (greenroom.toml:1): is missing; set GROQ_API_KEY" in told(
-        greenroom("models"), 2
+        here("models"), 2
     )
 
 
-def test_a_wrong_key(greenroom: Runner, simulator: Simulator) -> None:
-    line = told(
-        greenroom("models", "openai", OPENAI_BASE_URL=simulator.base_url, OPENAI_API_KEY="sk-wrong-1"), 1
-    )
+def test_a_wrong_key(here: Here, simulator: Simulator) -> None:
+    line = told(here("models", "openai", OPENAI_BASE_URL=simulator.base_url, OPENAI_API_KEY="sk-wrong-1"), 1)
     assert line.startswith(
         "the models of openai cannot be listed: openai answered HTTP 401: Incorrect API key"
     )
     assert line.endswith("(api_key stands in: environment variable OPENAI_API_KEY)")
 
 
-def test_nobody_there(greenroom: Runner) -> None:
+def test_nobody_there(here: Here) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    line = told(greenroom("models", OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1", OPENAI_API_KEY="sk-1"), 1)
+    line = told(here("models", OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1", OPENAI_API_KEY="sk-1"), 1)
     assert "connection refused; is the server running?" in line
     assert line.endswith("(base_url stands in: environment variable OPENAI_BASE_URL)")
 
 
-def test_a_web_page(greenroom: Runner) -> None:
+def test_a_web_page(here: Here) -> None:
     with HeldList([]) as server:
         server.body = b"<html><title>Router login</title></html>"
-        line = told(greenroom("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1"), 1)
+        line = told(here("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1"), 1)
     assert "got HTML (Router login), not a list of models: is base_url right?" in line
     assert line.endswith("(base_url stands in: environment variable OPENAI_BASE_URL)")
 
 
-def test_a_server_without_a_list(greenroom: Runner) -> None:
+def test_a_server_without_a_list(here: Here) -> None:
     with HeldList([]) as server:
         server.status = 404
-        line = told(greenroom("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1"), 1)
+        line = told(here("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1"), 1)
     assert "openai has no list of models at this base_url (HTTP 404)" in line
 
 
-def test_a_server_with_no_models_and_one_with_tricks(greenroom: Runner) -> None:
+def test_a_server_with_no_models_and_one_with_tricks(here: Here) -> None:
     with HeldList([]) as server:
-        done = greenroom("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1")
+        done = here("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1")
         assert (done.code, done.out) == (0, "")
         assert done.err == "greenroom: openai says that it has no models\n"
         server.names = ["good", "bad\x1b[31m"]
-        done = greenroom("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1")
+        done = here("models", OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-1")
         assert (done.out, done.err) == ("MODEL\nopenai/good\n", "")
 
 

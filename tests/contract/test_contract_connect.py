@@ -120,7 +120,7 @@ def test_a_server_of_the_standard_library_is_understood(way: Way) -> None:
         await closed(link)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             way.run(work(server.server_port))

@@ -1,6 +1,7 @@
 """The law of script_law on the chat wire, in every dialect, and on the older completions."""
 
 import pytest
+from cut_places import cut_places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ COMPLETIONS = Law("openai-completions", Says(reasoning=False, refusal=False, too
 
 
 @each_dialect
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.data(), FORMS, CUTS)
 def test_what_is_said_on_the_chat_wire_is_what_is_read(
     law: Law, data: st.DataObject, form: Form, cut: Cut
@@ -45,7 +46,7 @@ def test_what_is_said_on_the_chat_wire_is_what_is_read(
 
 
 @each_dialect
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.data(), FORMS, st.floats(0, 1, exclude_max=True))
 def test_a_cut_answer_is_a_beginning(law: Law, data: st.DataObject, form: Form, share: float) -> None:
     law.check_cut_off(data.draw(law.scripts), form, share)
@@ -68,7 +69,7 @@ def test_a_call_cut_at_any_byte_is_not_whole_before_its_arguments_are(dialect: s
     pay, stop = {"name": "pay", "arguments": {"sum": 1}}, {"name": "stop", "arguments": ""}
     script = Script(text="Well", tool_calls=[pay, stop, pay])
     length = len(LAWS[dialect].answer(script)[2])
-    for size in range(length):
+    for size in cut_places(length, dialect):
         LAWS[dialect].check_cut_off(script, "streamed", size / length)
 
 

@@ -1,31 +1,18 @@
 """The Responses wire of llama.cpp: a small real model's text and tool call. Skipped, with the reason, without."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from greenroom import ActorSystem, ChatRequest, ProviderConfig, SystemConfig
 from greenroom.providers.local_model import LocalModelServer
 
-from shared_files import SHARED
+from real_llama import CALLING, TOOL
 from tests_system import text_of
 
 pytestmark = pytest.mark.timeout(240)
 KIND = "openai-responses"
 LIMIT_S = 200.0
-TOOLS_OF_SERVERS = SHARED / "tools"
-TOOL = {
-    "name": "get_weather",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"enum": ["Paris", "Rome"]}},
-        "required": ["city"],
-    },
-}
 
 
 def config(server: LocalModelServer) -> SystemConfig:
@@ -54,29 +41,9 @@ def test_text_streamed_whole_and_as_a_conversation(llama_server: LocalModelServe
     assert second.text
 
 
-@pytest.fixture
-def tool_server(real_model: Path) -> Iterator[str]:
-    """llama.cpp with a template that knows of tools: the base URL."""
-    if not TOOLS_OF_SERVERS.is_dir():
-        pytest.skip(f"{TOOLS_OF_SERVERS} is not there")
-    command = [sys.executable, str(TOOLS_OF_SERVERS / "serve_llama.py"), str(real_model), "--port", "0"]
-    command += ["--template", str(TOOLS_OF_SERVERS / "chatml_tools.jinja"), "--slots", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
-        try:
-            assert child.stdout is not None
-            yield child.stdout.readline().split()[1]
-        finally:
-            child.kill()
-
-
-def test_a_real_tool_call(tool_server: str) -> None:
-    """The model is too small to choose: the beginning of its turn is given, a grammar makes its JSON valid."""
-    turns = [
-        {"role": "user", "content": "Weather in Paris?"},
-        {"role": "assistant", "content": "<tool_call>\n"},
-    ]
-    request = ChatRequest(messages=turns, tools=[TOOL], tool_choice="required", max_output_tokens=30)
-    provider = ProviderConfig(kind=KIND, profile="llamacpp", base_url=tool_server)
+def test_a_real_tool_call(tool_llama_url: str) -> None:
+    request = ChatRequest(messages=CALLING, tools=[TOOL], tool_choice="required", max_output_tokens=30)
+    provider = ProviderConfig(kind=KIND, profile="llamacpp", base_url=tool_llama_url)
     system_config = SystemConfig(default_model="local/smollm2-135m", providers={"local": provider}, drain_s=0)
     with ActorSystem.start(system_config) as system:
         completion = system.stream(request).result(timeout=LIMIT_S)

@@ -23,8 +23,8 @@ from tests_system import LIMIT_S, text_of
 
 ONCE = StreamingOptions(max_reconnect_attempts=0)
 HASTY = StreamingOptions(
-    max_reconnect_attempts=0, first_content_timeout_s=0.4, local_first_content_timeout_s=0.4,
-    content_gap_timeout_s=0.4, max_event_bytes=65536, max_output_bytes=262144,
+    max_reconnect_attempts=0, first_content_timeout_s=0.8, local_first_content_timeout_s=0.8,
+    content_gap_timeout_s=0.8, max_event_bytes=65536, max_output_bytes=262144,
 )  # fmt: skip
 WORDS = "one two three four é five"
 each_wire = pytest.mark.parametrize("wire", WIRES)
@@ -131,10 +131,15 @@ FAULTS: list[tuple[dict[str, Any], set[str]]] = [
 def test_every_fault_is_a_typed_failure_with_what_came_before(wire: str) -> None:
     wrong = list[object]()
     with Simulator() as simulator, system_of(simulator, wire, HASTY) as system:
-        for fault, kinds in FAULTS:
-            simulator.enqueue(Script(text=WORDS, **fault))
+        for place, (fault, _) in enumerate(FAULTS):
+            simulator.enqueue(Script(text=WORDS, **fault), model=f"m{place}")
+        # At once: half of them are waits.
+        streams = [
+            system.stream(ChatRequest(model=f"p/m{place}", messages="hi")) for place in range(len(FAULTS))
+        ]
+        for (fault, kinds), stream in zip(FAULTS, streams, strict=True):
             with pytest.raises(StreamError) as caught:
-                system.stream(ChatRequest(model="p/m", messages="hi")).result(timeout=LIMIT_S)
+                stream.result(timeout=LIMIT_S)
             failure = caught.value.failure
             kind = failure.evidence.kind if failure.evidence is not None else failure.error_class
             said = caught.value.partial.text if caught.value.partial is not None else ""

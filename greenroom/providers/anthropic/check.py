@@ -7,28 +7,34 @@ Two kinds of problems. What no request can be made of is always refused. What ca
 import re
 from collections.abc import Iterator
 
-from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.invalid import Problem
 from greenroom.messages.options import StreamingOptions
-from greenroom.messages.parts import ImagePart, ReasoningPart, ToolCallPart
-from greenroom.messages.request import ChatRequest, Message
+from greenroom.messages.parts import ImagePart, ReasoningPart
+from greenroom.messages.request import ChatRequest
 from greenroom.providers.anthropic.models import Facts, facts_of
 from greenroom.providers.anthropic.thinking import BUDGET_MIN_TOKENS, forces_a_tool, thinking_fields, thinks
 from greenroom.providers.anthropic.turns import (
     CARRIED,
-    arguments_of,
     is_prefix,
     is_sent_back,
     trim_last,
     wire_turns,
 )
 from greenroom.providers.anthropic.words import WIRE
-from greenroom.providers.left_out import say_left_out
+from greenroom.providers.wire.fitting import (
+    DROP,
+    asked_fields,
+    broken_calls,
+    empty_turns,
+    named_turns,
+    refuse_or_say,
+    uncarried_parts,
+)
 from greenroom.providers.wire.foreign import foreign_parts, is_foreign
 
 NOT_ON_THIS_WIRE = (
     "seed", "n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs",
 )  # fmt: skip
-_DROP = "leave it out or set on_unsupported='drop'"
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -36,20 +42,20 @@ def check(request: ChatRequest, model: str, taker: str, options: StreamingOption
     """Raises InvalidInput with every problem; on_unsupported="drop" leaves what cannot be left out."""
     facts = facts_of(model)
     problems = [*_turns(request, facts, model), *_tools(request)]
-    unsupported = [*_parts(request), *_fields(request, facts, model), *_thinking(request, facts, model)]
-    unsupported += _formats(request, facts, model, options)
-    if options.on_unsupported == "refuse":
-        problems += unsupported
-    if problems:
-        raise InvalidInput(f"request to {taker}", problems)
-    say_left_out(taker, [*unsupported, *foreign_parts(request, WIRE), *_unsigned(request)])
+    unsupported = [
+        *named_turns(request, f"this wire has no names of speakers; {DROP}"),
+        *uncarried_parts(request, CARRIED, WIRE),
+        *broken_calls(request, "this wire"),
+        *_details(request),
+        *_fields(request, facts, model),
+        *_thinking(request, facts, model),
+        *_formats(request, facts, model, options),
+    ]
+    refuse_or_say(taker, options, problems, unsupported, [*foreign_parts(request, WIRE), *_unsigned(request)])
 
 
 def _turns(request: ChatRequest, facts: Facts, model: str) -> Iterator[Problem]:
-    for place, message in enumerate(request.messages):
-        if message.content and not _has_any(message):
-            carried = " or ".join(sorted(CARRIED[message.role]))
-            yield Problem(f"messages.{place}", "", f"a {message.role} turn needs {carried} on this wire")
+    yield from empty_turns(request, CARRIED, WIRE)
     turns = wire_turns(request.messages)
     trim_last(turns)
     if "messages" in request.extra_body:
@@ -61,10 +67,6 @@ def _turns(request: ChatRequest, facts: Facts, model: str) -> Iterator[Problem]:
         yield Problem(f"messages.{len(request.messages) - 1}", "'assistant'", wanted)
 
 
-def _has_any(message: Message) -> bool:
-    return any(part.type in CARRIED[message.role] or is_foreign(part, WIRE) for part in message.content)
-
-
 def _tools(request: ChatRequest) -> Iterator[Problem]:
     for place, tool in enumerate(request.tools):
         if not _TOOL_NAME.fullmatch(tool.name):
@@ -72,20 +74,12 @@ def _tools(request: ChatRequest) -> Iterator[Problem]:
             yield Problem(f"tools.{place}.name", repr(tool.name), wanted)
 
 
-def _parts(request: ChatRequest) -> Iterator[Problem]:
+def _details(request: ChatRequest) -> Iterator[Problem]:
     for place, message in enumerate(request.messages):
-        if message.name is not None:
-            yield Problem(f"messages.{place}.name", "", f"this wire has no names of speakers; {_DROP}")
         for number, part in enumerate(message.content):
-            path = f"messages.{place}.content.{number}"
-            if part.type not in CARRIED[message.role] and not is_foreign(part, WIRE):
-                yield Problem(path, repr(part.type), f"a {message.role} turn cannot carry it on this wire")
-            if isinstance(part, ToolCallPart) and not part.complete:
-                yield Problem(path, repr(part.name), "the call was cut off; its arguments are not whole")
-            elif isinstance(part, ToolCallPart) and arguments_of(part) is None:
-                yield Problem(path, repr(part.name), "its arguments must be a JSON object on this wire")
             if isinstance(part, ImagePart) and part.detail not in (None, "auto"):
-                yield Problem(f"{path}.detail", repr(part.detail), f"this wire has no such choice; {_DROP}")
+                path = f"messages.{place}.content.{number}.detail"
+                yield Problem(path, repr(part.detail), f"this wire has no such choice; {DROP}")
 
 
 def _unsigned(request: ChatRequest) -> Iterator[Problem]:
@@ -98,18 +92,17 @@ def _unsigned(request: ChatRequest) -> Iterator[Problem]:
 
 
 def _fields(request: ChatRequest, facts: Facts, model: str) -> Iterator[Problem]:
-    for name in NOT_ON_THIS_WIRE:
-        if getattr(request, name) not in (ChatRequest.model_fields[name].default, None, False):
-            yield Problem(name, "", f"this wire does not take it; {_DROP}")
+    for name in asked_fields(request, NOT_ON_THIS_WIRE):
+        yield Problem(name, "", f"this wire does not take it; {DROP}")
     temperature, top_p = request.temperature, request.top_p
     if not facts.sampling:
         for name in ("temperature", "top_p"):
             if getattr(request, name) is not None:
-                yield Problem(name, repr(getattr(request, name)), f"{model} does not take it; {_DROP}")
+                yield Problem(name, repr(getattr(request, name)), f"{model} does not take it; {DROP}")
     elif temperature is not None and temperature > 1:
         yield Problem("temperature", repr(temperature), "must be at most 1 on this wire")
     elif temperature is not None and top_p is not None and not facts.both_samplings:
-        yield Problem("top_p", repr(top_p), f"{model} takes it or temperature, not both; {_DROP}")
+        yield Problem("top_p", repr(top_p), f"{model} takes it or temperature, not both; {DROP}")
     for place, stop in enumerate(request.stop or ()):
         if not stop.strip():
             yield Problem(f"stop.{place}", repr(stop), "must hold more than white space on this wire")
@@ -120,7 +113,7 @@ def _thinking(request: ChatRequest, facts: Facts, model: str) -> Iterator[Proble
     if effort is None:
         return
     if facts.thinking == "none" and effort != "none":
-        yield Problem("reasoning_effort", repr(effort), f"{model} cannot be asked to think; {_DROP}")
+        yield Problem("reasoning_effort", repr(effort), f"{model} cannot be asked to think; {DROP}")
         return
     max_tokens = request.max_output_tokens or facts.default_max_tokens
     fields = thinking_fields(effort, facts, max_tokens)
@@ -138,7 +131,7 @@ def _thinking(request: ChatRequest, facts: Facts, model: str) -> Iterator[Proble
     elif facts.sampling:
         for name in ("temperature", "top_p"):
             if getattr(request, name) is not None:
-                yield Problem(name, repr(getattr(request, name)), f"goes not with reasoning_effort; {_DROP}")
+                yield Problem(name, repr(getattr(request, name)), f"goes not with reasoning_effort; {DROP}")
 
 
 def _formats(request: ChatRequest, facts: Facts, model: str, options: StreamingOptions) -> Iterator[Problem]:
@@ -147,4 +140,4 @@ def _formats(request: ChatRequest, facts: Facts, model: str, options: StreamingO
         path = "response_format" if given is not None else "options.json_mode"
         yield Problem(path, "", "this wire has no free JSON: give a json_schema, or say it in the prompt")
     elif given is not None and given.type == "json_schema" and not facts.json_schema:
-        yield Problem("response_format", "'json_schema'", f"{model} takes no schema; {_DROP}")
+        yield Problem("response_format", "'json_schema'", f"{model} takes no schema; {DROP}")

@@ -14,8 +14,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 from greenroom.messages.frozen import thaw
 from greenroom.messages.parts import (
     ImagePart,
@@ -29,6 +27,7 @@ from greenroom.messages.parts import (
 )
 from greenroom.messages.request import Message, tool_calls
 from greenroom.providers.anthropic.words import WIRE, citations_in
+from greenroom.providers.wire.fitting import arguments_of
 from greenroom.providers.wire.foreign import is_foreign, own_signature
 
 Turn = dict[str, Any]
@@ -113,17 +112,6 @@ def is_sent_back(part: ReasoningPart) -> bool:
 def own_mark(part: ReasoningPart, mark: str | None) -> str | None:
     """A mark of this wire; one of unknown origin counts as such."""
     return mark if part.wire in (None, WIRE) else None
-
-
-def arguments_of(part: ToolCallPart) -> dict[str, Any] | None:
-    """The call's input; None where the arguments are no JSON object, which is all that the wire takes."""
-    if not part.arguments.strip():
-        return {}
-    try:
-        given = from_json(part.arguments)
-    except ValueError:
-        return None
-    return given if isinstance(given, dict) else None
 
 
 def wire_id(given: str) -> str:

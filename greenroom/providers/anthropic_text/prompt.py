@@ -15,13 +15,13 @@ from pydantic_core import to_json
 from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call
 from greenroom.messages.frozen import thaw
-from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.invalid import Problem
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.anthropic.request import operation_path, request_headers
-from greenroom.providers.left_out import say_left_out
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.fitting import DROP, asked_fields, named_turns, refuse_or_say
 from greenroom.providers.wire.foreign import foreign_parts, is_foreign
 
 WIRE = "anthropic-text"
@@ -31,7 +31,6 @@ NOT_ON_THIS_WIRE = (
     "seed", "n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "tools", "tool_choice",
     "parallel_tool_calls", "reasoning_effort",
 )  # fmt: skip
-_DROP = "leave it out or set on_unsupported='drop'"
 _SPEAKERS = {"user": "Human", "assistant": "Assistant"}
 
 
@@ -41,12 +40,12 @@ def check(request: ChatRequest, taker: str, options: StreamingOptions) -> None:
     has_text = any(m.role == "user" and m.text.strip() for m in request.messages)
     if not has_text and "prompt" not in request.extra_body:
         problems.append(Problem("messages", "", "needs a user turn with text"))
-    unsupported = [*_parts(request), *_fields(request, options)]
-    if options.on_unsupported == "refuse":
-        problems += unsupported
-    if problems:
-        raise InvalidInput(f"request to {taker} (complete)", problems)
-    say_left_out(f"{taker} (complete)", [*unsupported, *foreign_parts(request, WIRE)])
+    unsupported = [
+        *named_turns(request, f"this wire has no names of speakers; {DROP}"),
+        *_parts(request),
+        *_fields(request, options),
+    ]
+    refuse_or_say(f"{taker} (complete)", options, problems, unsupported, foreign_parts(request, WIRE))
 
 
 def http_request(call: Call, profile: Profile, resume: RetryState | None = None) -> HttpRequest:
@@ -90,8 +89,6 @@ def prompt_of(request: ChatRequest) -> str:
 
 def _parts(request: ChatRequest) -> Iterator[Problem]:
     for place, message in enumerate(request.messages):
-        if message.name is not None:
-            yield Problem(f"messages.{place}.name", "", f"this wire has no names of speakers; {_DROP}")
         for number, part in enumerate(message.content):
             if part.type != "text" and not is_foreign(part, WIRE):
                 path = f"messages.{place}.content.{number}"
@@ -99,12 +96,11 @@ def _parts(request: ChatRequest) -> Iterator[Problem]:
 
 
 def _fields(request: ChatRequest, options: StreamingOptions) -> Iterator[Problem]:
-    for name in NOT_ON_THIS_WIRE:
-        if getattr(request, name) not in (ChatRequest.model_fields[name].default, None, False, ()):
-            yield Problem(name, "", f"this wire does not take it; {_DROP}")
+    for name in asked_fields(request, NOT_ON_THIS_WIRE):
+        yield Problem(name, "", f"this wire does not take it; {DROP}")
     if request.response_format is not None and request.response_format.type != "text":
-        yield Problem("response_format", "", f"this wire does not take it; {_DROP}")
+        yield Problem("response_format", "", f"this wire does not take it; {DROP}")
     if options.json_mode:
-        yield Problem("options.json_mode", "True", f"this wire does not take it; {_DROP}")
+        yield Problem("options.json_mode", "True", f"this wire does not take it; {DROP}")
     if request.temperature is not None and request.temperature > 1:
         yield Problem("temperature", repr(request.temperature), "must be at most 1 on this wire")

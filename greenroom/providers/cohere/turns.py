@@ -7,9 +7,8 @@ Source: https://docs.cohere.com/reference/chat (messages).
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from greenroom.messages.invalid import Problem
-from greenroom.messages.parts import ImagePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from greenroom.messages.request import ChatRequest, Message, tool_calls, tool_results
+from greenroom.messages.parts import ImagePart, Part, ReasoningPart, RefusalPart, TextPart
+from greenroom.messages.request import Message, tool_calls, tool_results
 from greenroom.providers.wire.foreign import is_foreign
 
 WIRE = "cohere-chat"
@@ -28,17 +27,6 @@ CARRIED: dict[str, frozenset[str]] = {
 def wire_turns(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """What cannot be sent is left out."""
     return [turn for message in messages for turn in _turns(message)]
-
-
-def part_problems(request: ChatRequest) -> Iterator[Problem]:
-    """Parts that a turn cannot carry, and calls that are not whole."""
-    for place, message in enumerate(request.messages):
-        for number, part in enumerate(message.content):
-            path = f"messages.{place}.content.{number}"
-            if part.type not in CARRIED[message.role] and not is_foreign(part, WIRE):
-                yield Problem(path, repr(part.type), f"a {message.role} turn cannot carry it on this wire")
-            if isinstance(part, ToolCallPart) and not part.complete:
-                yield Problem(path, repr(part.name), "the call was cut off; its arguments are not whole")
 
 
 def _turns(message: Message) -> Iterator[dict[str, Any]]:

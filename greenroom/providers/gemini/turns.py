@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic_core import from_json
-
 from greenroom.messages.frozen import thaw
 from greenroom.messages.parts import (
     ImagePart,
@@ -29,6 +27,7 @@ from greenroom.messages.parts import (
 from greenroom.messages.request import ChatRequest, Message, tool_calls
 from greenroom.providers.gemini.calls import MADE_ID, WIRE
 from greenroom.providers.gemini.families import Family
+from greenroom.providers.wire.fitting import arguments_of, json_object
 from greenroom.providers.wire.foreign import is_foreign, own_signature
 
 CARRIED: dict[str, frozenset[str]] = {
@@ -81,19 +80,6 @@ def calls_by_id(messages: tuple[Message, ...]) -> dict[str, ToolCallPart]:
     return {call.id: call for message in messages for call in tool_calls(message)}
 
 
-def arguments_of(call: ToolCallPart) -> dict[str, Any] | None:
-    """The arguments as the object that this wire wants; None where they are none."""
-    return _object(call.arguments) if call.arguments.strip() else {}
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = from_json(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def _parts(part: Part, calls: Mapping[str, ToolCallPart]) -> Iterator[dict[str, Any]]:
     if is_foreign(part, WIRE):
         return
@@ -144,7 +130,7 @@ def _id(call: ToolCallPart) -> dict[str, str]:
 
 def _response(result: ToolResultPart, call: ToolCallPart) -> dict[str, Any]:
     """A JSON object as it stands, other text under `output`; what went wrong under `error`."""
-    value = _object(result.content)
+    value = json_object(result.content)
     if result.is_error:
         response: dict[str, Any] = {"error": result.content if value is None else value}
     else:

@@ -10,8 +10,6 @@ Source: https://ai.google.dev/api/interactions-api#Resource:Step.
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic_core import from_json
-
 from greenroom.messages.frozen import thaw
 from greenroom.messages.parts import (
     ImagePart,
@@ -24,8 +22,9 @@ from greenroom.messages.parts import (
     ToolResultPart,
 )
 from greenroom.messages.request import ChatRequest, Message
-from greenroom.providers.gemini.turns import CARRIED, arguments_of, calls_by_id
+from greenroom.providers.gemini.turns import CARRIED, calls_by_id
 from greenroom.providers.gemini_interactions.steps import WIRE
+from greenroom.providers.wire.fitting import arguments_of, json_object
 from greenroom.providers.wire.foreign import is_foreign
 
 __all__ = ["CARRIED", "go_on", "steps_of", "system_instruction"]
@@ -118,16 +117,13 @@ def _image(image: ImagePart) -> dict[str, Any]:
 
 def _result(result: ToolResultPart, names: dict[str, str]) -> dict[str, Any]:
     """A JSON object as it stands, other text as text."""
-    try:
-        value = from_json(result.content)
-    except ValueError:
-        value = None
+    value = json_object(result.content)
     name = names.get(result.tool_call_id)
     return {
         "type": "function_result",
         "call_id": result.tool_call_id,
         **({} if name is None else {"name": name}),
-        "result": value if isinstance(value, dict) else result.content,
+        "result": result.content if value is None else value,
         **({"is_error": True} if result.is_error else {}),
     }
 

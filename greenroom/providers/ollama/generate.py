@@ -14,15 +14,15 @@ from pydantic_core import to_json
 
 from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call
-from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.invalid import Problem
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import RetryState
-from greenroom.providers.left_out import say_left_out
 from greenroom.providers.ollama.check import field_problems
 from greenroom.providers.ollama.request import headers_of, lower_limit, path_of, shared_fields, with_extra
 from greenroom.providers.ollama.turns import image_problems, images_of, text_of
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.fitting import refuse_or_say
 
 _NO_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _GO_ON = (
@@ -34,13 +34,9 @@ _INSTEAD = "ask with kind='ollama', which takes a conversation"
 
 def check_generate(request: ChatRequest, profile: Profile, options: StreamingOptions) -> None:
     """Raises InvalidInput with every problem; on_unsupported="drop" leaves those of the prompt itself."""
-    problems = list(_prompt_problems(request))
+    problems = _prompt_problems(request)
     unsupported = [*_part_problems(request), *field_problems(request), *_no_tools(request)]
-    if options.on_unsupported == "refuse":
-        problems += unsupported
-    if problems:
-        raise InvalidInput(f"generate request to {profile.name}", problems)
-    say_left_out(f"{profile.name} (generate)", unsupported)
+    refuse_or_say(f"{profile.name} (generate)", options, problems, unsupported)
 
 
 def generate_request(call: Call, profile: Profile, resume: RetryState | None = None) -> HttpRequest:

@@ -3,20 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 from greenroom.messages.frozen import thaw
 from greenroom.messages.invalid import Problem
 from greenroom.messages.parts import (
     ImagePart,
-    Part,
     ProviderPart,
     ReasoningPart,
     RefusalPart,
     TextPart,
-    ToolCallPart,
 )
 from greenroom.messages.request import ChatRequest, Message, tool_calls, tool_results
+from greenroom.providers.wire.fitting import arguments_of, placed_parts
 from greenroom.providers.wire.foreign import is_foreign
 
 WIRE = "ollama"
@@ -85,32 +82,13 @@ def images_of(message: Message) -> list[str]:
 
 def image_problems(request: ChatRequest) -> Iterator[Problem]:
     """Images that the server would have to fetch, and what is asked of how they are read."""
-    for path, part in _parts(request):
+    for path, _, part in placed_parts(request):
         if isinstance(part, ImagePart):
             if image_data(part) is None:
                 wrong = "Ollama fetches no images: give base64 in data, or a data: URL"
                 yield Problem(f"{path}.url", "", wrong)
             if part.detail in ("low", "high"):
                 yield Problem(f"{path}.detail", repr(part.detail), "Ollama knows no detail; leave it out")
-
-
-def part_problems(request: ChatRequest) -> Iterator[Problem]:
-    """Parts that a turn cannot carry, and calls that cannot be said with an object."""
-    yield from image_problems(request)
-    roles = {f"messages.{place}": message.role for place, message in enumerate(request.messages)}
-    for path, part in _parts(request):
-        role = roles[path.partition(".content.")[0]]
-        if part.type not in CARRIED[role] and not is_foreign(part, WIRE):
-            yield Problem(path, repr(part.type), f"a {role} turn cannot carry it on this wire")
-        if isinstance(part, ToolCallPart) and _arguments(part) is None:
-            wrong = "the call was cut off, or its arguments are no JSON object; Ollama takes nothing else"
-            yield Problem(path, repr(part.name), wrong)
-
-
-def _parts(request: ChatRequest) -> Iterator[tuple[str, Part]]:
-    for place, message in enumerate(request.messages):
-        for number, part in enumerate(message.content):
-            yield f"messages.{place}.content.{number}", part
 
 
 def _thinking(message: Message) -> dict[str, Any]:
@@ -131,16 +109,6 @@ def _calls(message: Message) -> dict[str, Any]:
     calls = [
         {"id": call.id, "function": {"index": place, "name": call.name, "arguments": arguments}}
         for place, call in enumerate(tool_calls(message))
-        if (arguments := _arguments(call)) is not None
+        if call.complete and (arguments := arguments_of(call)) is not None
     ]
     return {"tool_calls": calls} if calls else {}
-
-
-def _arguments(call: ToolCallPart) -> dict[str, Any] | None:
-    if not call.complete:
-        return None
-    try:
-        given = from_json(call.arguments.strip() or "{}")
-    except ValueError:
-        return None
-    return given if isinstance(given, dict) else None

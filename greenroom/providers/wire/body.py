@@ -1,6 +1,6 @@
 """What an answer's body is, seen from its status and first bytes: an event stream, a whole value, or an error.
 
-status not 2xx          an error; the body is collected, cut at 64 KiB
+status not 2xx          an error; the body is collected, and over after 64 KiB
 first byte { or [       JSON in one piece, unless the wire streams in a form that begins so
 first byte <            HTML
 else                    an event stream
@@ -48,6 +48,11 @@ class Body:
     @property
     def is_too_large(self) -> bool:
         return self.mode != "error" and len(self.held) > self._limit
+
+    @property
+    def is_whole_error(self) -> bool:
+        """As much of an error's body is here as is kept: the rest, which may have no end, is not waited for."""
+        return self.mode == "error" and len(self.held) >= ERROR_BODY_BYTES
 
     def collect(self, data: bytes) -> bytes:
         """Keeps the bytes; returns them, never empty, once they show that they are events."""

@@ -129,6 +129,8 @@ class WireDecoder:
             return self._failed(too_much(self._allowance))
         body = self._body
         if body.mode != "events" and not (data := body.collect(data)):
+            if body.is_whole_error:
+                return self._http_failure(received_at)
             return self._too_large() if body.is_too_large else Decoded()
         return self._read(data)
 
@@ -138,7 +140,7 @@ class WireDecoder:
         self._writer.begin(seq, received_at)
         body = self._body
         if body.mode == "error":
-            return self._failed(http_evidence(self._status, self._headers, bytes(body.held), received_at))
+            return self._http_failure(received_at)
         if body.mode == "events":
             for event in self._framing.finish(clean):
                 if end := self._take(event):
@@ -188,6 +190,10 @@ class WireDecoder:
             self._reader.take_other(event.event, event.text)
             return None
         return self._failed(protocol(f"an event of the stream is no JSON object: {error}", text))
+
+    def _http_failure(self, received_at: float) -> Decoded:
+        told = bytes(self._body.held)
+        return self._failed(http_evidence(self._status, self._headers, told, received_at))
 
     def _end_of_events(self, clean: bool) -> Decoded:
         reader = self._reader

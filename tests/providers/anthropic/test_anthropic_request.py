@@ -279,7 +279,7 @@ def test_reasoning_goes_back_signed_or_not_at_all(caplog: pytest.LogCaptureFixtu
          ["messages.1.content.0"]),
         ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [
             {"type": "tool_call", "id": "t", "name": "f", "arguments": "[1]"}]}]}, SONNET,
-         ["messages.1.content.0"]),
+         ["messages.1.content.0.arguments"]),
     ],
 )  # fmt: skip
 def test_what_can_be_left_out_is_refused_unless_the_caller_drops_it(

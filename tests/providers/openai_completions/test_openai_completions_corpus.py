@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from completions_wire import Outcome, run
+from cut_places import cut_places
 
 from recorded_chats import expected, headers_of, stream_bytes
 from shared_files import CORPUS, SHARED
@@ -62,7 +63,7 @@ def test_connection_cut_at_any_byte_is_a_failure_with_what_came(name: str) -> No
     data, headers = stream_bytes(name), headers_of(name)
     whole = run(data, headers=headers)
     end = data.find(b"data: [DONE]\n\n") + len(b"data: [DONE]\n\n") if b"[DONE]" in data else len(data) + 1
-    for size in range(min(end, len(data))):
+    for size in cut_places(min(end, len(data)), name):
         outcome = run(data[:size], clean=False, headers=headers)
         assert outcome.answer is None
         assert outcome.failure is not None
@@ -74,7 +75,7 @@ def test_connection_cut_at_any_byte_is_a_failure_with_what_came(name: str) -> No
 def test_body_that_ends_cleanly_at_any_byte_is_no_answer_before_its_finish_reason(name: str) -> None:
     data, headers = stream_bytes(name), headers_of(name)
     finished = max(data.find(b'"finish_reason":"'), data.find(b'"finish_reason": "'))
-    for size in range(len(data) if finished < 0 else finished):
+    for size in cut_places(len(data) if finished < 0 else finished, name):
         outcome = run(data[:size], headers=headers)
         assert outcome.failure is not None
         assert outcome.failure.kind == "protocol"

@@ -1,0 +1,102 @@
+"""What of a request does not fit a wire: the rules that all wires share, and what follows from a problem."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.options import StreamingOptions
+from greenroom.messages.parts import Part, ToolCallPart
+from greenroom.messages.request import ChatRequest
+from greenroom.providers.left_out import say_left_out
+from greenroom.providers.wire.foreign import is_foreign
+
+Carried = Mapping[str, frozenset[str]]
+"""Which types of parts a turn of each role can carry on a wire."""
+DROP = "leave it out or set on_unsupported='drop'"
+_ASKS_AT_0 = frozenset({"seed", "temperature"})
+
+
+def refuse_or_say(
+    taker: str,
+    options: StreamingOptions,
+    problems: Iterable[Problem],
+    unsupported: Iterable[Problem],
+    left_out: Iterable[Problem] = (),
+) -> None:
+    """Raises InvalidInput with all `problems`, and with `unsupported` where the options refuse these.
+
+    Else what is unsupported or left out anyway is said to be left out of requests to `taker`.
+    """
+    unsupported = list(unsupported)
+    refused = [*problems, *(unsupported if options.on_unsupported == "refuse" else ())]
+    if refused:
+        raise InvalidInput(f"request to {taker}", refused)
+    say_left_out(taker, [*unsupported, *left_out])
+
+
+def empty_turns(request: ChatRequest, carried: Carried, wire: str) -> Iterator[Problem]:
+    """Turns of which nothing could be sent; foreign parts alone make none of these."""
+    for place, message in enumerate(request.messages):
+        takes = carried[message.role]
+        if message.content and not any(p.type in takes or is_foreign(p, wire) for p in message.content):
+            needed = " or ".join(sorted(takes))
+            yield Problem(f"messages.{place}", "", f"a {message.role} turn needs {needed} on this wire")
+
+
+def uncarried_parts(request: ChatRequest, carried: Carried, wire: str) -> Iterator[Problem]:
+    """Parts that a turn of their role cannot carry."""
+    for path, role, part in placed_parts(request):
+        if part.type not in carried[role] and not is_foreign(part, wire):
+            yield Problem(path, repr(part.type), f"a {role} turn cannot carry it on this wire")
+
+
+def broken_calls(request: ChatRequest, taker: str | None = None) -> Iterator[Problem]:
+    """Calls that were cut off, and where `taker` is given, which takes objects alone, those without one."""
+    for path, _, part in placed_parts(request):
+        if isinstance(part, ToolCallPart) and not part.complete:
+            yield Problem(path, repr(part.name), "the call was cut off; its arguments are not whole")
+        elif isinstance(part, ToolCallPart) and taker is not None and arguments_of(part) is None:
+            yield Problem(f"{path}.arguments", "", f"must be a JSON object: {taker} takes no other form")
+
+
+def named_turns(request: ChatRequest, wrong: str) -> Iterator[Problem]:
+    """Turns whose speaker has a name."""
+    for place, message in enumerate(request.messages):
+        if message.name is not None:
+            yield Problem(f"messages.{place}.name", "", wrong)
+
+
+def asked_fields(request: ChatRequest, names: Iterable[str]) -> Iterator[str]:
+    """Those of these fields that ask for something.
+
+    Nothing is asked by a default, by False, by an empty list, or by no penalty; but a seed of 0 is a seed.
+    """
+    for name in names:
+        given = getattr(request, name)
+        if given in (None, (), ChatRequest.model_fields[name].default):
+            continue
+        if given != 0 or (name in _ASKS_AT_0 and given is not False):
+            yield name
+
+
+def arguments_of(call: ToolCallPart) -> dict[str, Any] | None:
+    """The arguments as an object, {} where none were given; None where they are no JSON object."""
+    return json_object(call.arguments) if call.arguments.strip() else {}
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """None where the text is none."""
+    try:
+        value = from_json(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def placed_parts(request: ChatRequest) -> Iterator[tuple[str, str, Part]]:
+    """Each part with its path and the role of its turn."""
+    for place, message in enumerate(request.messages):
+        for number, part in enumerate(message.content):
+            yield f"messages.{place}.content.{number}", message.role, part
