@@ -139,9 +139,11 @@ class BlockingLink:
     def join(self, within_s: float) -> bool:
         """The thread has done all that it had to; False where it has not within this time. Any thread."""
         if not self._done.is_set():
-            # A dispatcher that died has closed nothing.
+            # A dispatcher that hangs has closed nothing, and takes no read that its line would hand over.
             self._stop_keeper()
             self._line.interrupt()
+            if (wire := self._wire) is not None:
+                wire.hang_up()
         return self._done.wait(within_s)
 
     # ---- the contract

@@ -210,6 +210,31 @@ def test_a_paused_thread_is_woken_by_the_end() -> None:
     run(FakeLine(waiting), work)
 
 
+@pytest.mark.parametrize("waits", ["paused", "handing over"])
+def test_a_dispatcher_that_hangs_leaves_no_thread(waits: str) -> None:
+    """The thread stands in no socket, so that no interruption of one would wake it."""
+
+    def answering(ear: Ear) -> None:
+        may_go_on.wait(LIMIT_S)
+        while True:
+            if waits == "paused":
+                ear.may_read()
+            ear.tell(read(b"abc"))
+
+    async def work(transport: BlockingTransport) -> None:
+        link = await transport.connect(LIMIT_S)
+        wire = link.exchange(GET, 1, told.deliver, told.free)
+        if waits == "paused":
+            wire.pause()
+        may_go_on.set()
+        # From here on nothing runs on the loop.
+        assert transport.join(LIMIT_S) == 0
+
+    may_go_on, told = threading.Event(), Told()
+    asyncio.run(work(BlockingTransport(lambda: FakeLine(answering))))
+    assert [bool(one.end) for one in told.reads] == [True]
+
+
 def test_closing_a_link_tells_its_exchange_how_far_it_came() -> None:
     def blocked(ear: Ear) -> None:
         ear.tell(read(b"abc"))

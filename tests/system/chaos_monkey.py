@@ -375,7 +375,8 @@ class Monkey:
             if cell.kind in ("requests", "connection") and self._luck.random() < 0.7:
                 continue
             self.hits[cell.kind] += 1
-            if self._luck.random() < 0.5:
+            # A killed courier has no hook in which it could tell the end that it was told.
+            if self._luck.random() < 0.5 and cell.kind != "courier":
                 cell.kill()
             else:
                 self._dispatcher.call(_throw, cell)
