@@ -24,14 +24,27 @@ def _waiting(inbox: Any) -> int:
     return count
 
 
-class KeyAsker(pykka.ThreadingActor):
+class BlockingActor(pykka.ThreadingActor):
+    """An actor whose thread holds up no end of the process. Where no thread can be started, `start` raises
+    RuntimeError, and nothing is left: Pykka's own would stay registered, and `ActorRegistry.stop_all` would wait
+    for it for ever."""
+
+    use_daemon_thread = True
+
+    def _start_actor_loop(self) -> None:
+        try:
+            super()._start_actor_loop()
+        except RuntimeError:
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            raise
+
+
+class KeyAsker(BlockingActor):
     """Runs a provider's api_key callable, one call at a time. What it raises is not raised on:
     Pykka would log it, and its words may hold the key. The asker is told its type and its place.
 
     A call answers all that were asked before it began: behind a slow one no queue of calls grows.
     """
-
-    use_daemon_thread = True
 
     def __init__(self, ask_user: Callable[[], str]) -> None:
         super().__init__()
@@ -78,10 +91,8 @@ def _place_of(error: BaseException) -> str:
     return f" at {Path(frame.f_code.co_filename).name}:{line}"
 
 
-class TokenCounter(pykka.ThreadingActor):
+class TokenCounter(BlockingActor):
     """Counts tokens with `count`, which may load a vocabulary for seconds; whoever asks sets the limit."""
-
-    use_daemon_thread = True
 
     def __init__(self, count: Callable[[str, str], int]) -> None:
         super().__init__()

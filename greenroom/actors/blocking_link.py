@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import pykka
 
+from greenroom.actors.blocking import BlockingActor
 from greenroom.actors.blocking_wire import BlockingWire
 from greenroom.messages.commands import HttpRequest, WireRead
 from greenroom.messages.contracts import BlockingLine, NobodyListens
@@ -48,10 +49,8 @@ class Serve:
     wire: BlockingWire
 
 
-class LineKeeper(pykka.ThreadingActor):
+class LineKeeper(BlockingActor):
     """The home of one line: does what blocks, one message at a time, and lets nothing out of its thread."""
-
-    use_daemon_thread = True
 
     def __init__(self, line: BlockingLine, gone: Callable[[], None]) -> None:
         super().__init__()

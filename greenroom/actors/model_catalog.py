@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pykka
-
 from greenroom.actors.abandon import Abandon
-from greenroom.actors.blocking import WAITING_MAX, is_choked
+from greenroom.actors.blocking import WAITING_MAX, BlockingActor, is_choked
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.model_cache import (
@@ -108,11 +106,9 @@ class PatienceOver:
     number: int
 
 
-class ModelFetcher(pykka.ThreadingActor):
+class ModelFetcher(BlockingActor):
     """One fetch, then its thread ends. Whatever a source raises is told by its type and place: its words may
     hold the key."""
-
-    use_daemon_thread = True
 
     def __init__(self, source: Callable[[], ModelSource]) -> None:
         super().__init__()

@@ -163,7 +163,8 @@ class RequestScope(LoopActor):
 
     def _situation(self) -> Situation:
         return Situation(
-            retries=self._retries, delivered=self._gate.delivered_behind(self._resumes_behind), deadline_left_s=self._deadline_left_s(),
+            retries=self._retries, delivered=self._gate.delivered_behind(self._resumes_behind),
+            deadline_left_s=self._deadline_left_s(),
             adjustments=self._job.target.adjustments, pauses=self._pauses, stale_retries=self._stale_retries,
             random=random.random(),  # noqa: S311  (jitter)
         )  # fmt: skip

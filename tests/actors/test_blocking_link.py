@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pykka
 import pytest
 
 from greenroom.actors import blocking_link
@@ -353,3 +354,20 @@ def test_a_failed_dial_is_raised_as_it_is() -> None:
 
     asyncio.run(main())
     assert line.closed.wait(LIMIT_S)
+
+
+def test_a_thread_that_cannot_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        transport = BlockingTransport(lambda: FakeLine(whole))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError, match="start new thread"):
+                await transport.connect(LIMIT_S)
+        assert pykka.ActorRegistry.get_all() == before
+        assert transport.join(0) == 0
+
+    before = pykka.ActorRegistry.get_all()
+    asyncio.run(work())
