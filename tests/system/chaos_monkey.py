@@ -181,7 +181,8 @@ class Consumers:
         kind = luck.choice([*FLAWS, *FLAWS, *BROKEN, *pauses, "well", "well", "well", "slow"])
         with self._lock:
             self._number += 1
-            name = f"{kind}-{self._number}"
+            # Another round's scripts may wait in the simulator's queue under a number alone.
+            name = f"{kind}-{self.seed}-{self._number}"
         if luck.random() < 0.2:
             self.simulator.enqueue(
                 luck.choice([*BROKEN.values(), Script(cut=Cut(before_answer=True))]), model=name
