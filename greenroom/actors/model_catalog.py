@@ -171,6 +171,12 @@ class ModelCatalog(LoopActor):
         """Of those that are asked for or fetched now."""
         self._under_way: dict[str, _UnderWay] = {}
 
+    def on_start(self) -> None:
+        # A predecessor was killed, so that on_failure was not called: never two threads for one place.
+        for left in (self.cell.state or {}).values():
+            left.abandon.now()
+        self.cell.state = self._under_way
+
     def on_stop(self) -> None:
         for under_way in self._under_way.values():
             under_way.abandon.now()

@@ -327,6 +327,11 @@ def test_a_predecessors_fetch_is_not_its_successors(no_leaks: None) -> None:
         settle(dispatcher)
         cell.ref.kill()
         settle(dispatcher)
+        ended: list[bool] = []
+        abandoned = first.queries[0].abandoned
+        assert abandoned is not None
+        abandoned(lambda: ended.append(True))
+        assert ended == [True]
         asked = desk.ask(place=place)
         settle(dispatcher)
         first.release.set()

@@ -189,7 +189,9 @@ class Consumers:
             )
         if kind == PAUSED:
             self.simulator.enqueue(*turns(luck), model=name)
-        return ChatRequest(model=f"{provider}/{name}", messages="go", options=OPTIONS), kind
+        # Looked up first, some: a list that does not have these names is an end as any other.
+        options = OPTIONS.replace(validate_model=luck.random() < 0.1)
+        return ChatRequest(model=f"{provider}/{name}", messages="go", options=options), kind
 
     def begin(self, luck: random.Random) -> Stream[Any]:
         request, kind = self.request(luck)
