@@ -7,6 +7,7 @@ from typing import Any
 
 import pykka
 
+from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import CountTokens, GetKey, NoKey
 
 WAITING_MAX = 1024
@@ -22,21 +23,6 @@ def _waiting(inbox: Any) -> int:
     # A ThreadingActor's inbox is a queue.Queue; Pykka's Protocol does not say so.
     count: int = inbox.qsize()
     return count
-
-
-class BlockingActor(pykka.ThreadingActor):
-    """An actor whose thread holds up no end of the process. Where no thread can be started, `start` raises
-    RuntimeError, and nothing is left: Pykka's own would stay registered, and `ActorRegistry.stop_all` would wait
-    for it for ever."""
-
-    use_daemon_thread = True
-
-    def _start_actor_loop(self) -> None:
-        try:
-            super()._start_actor_loop()
-        except RuntimeError:
-            pykka.ActorRegistry.unregister(self.actor_ref)
-            raise
 
 
 class KeyAsker(BlockingActor):

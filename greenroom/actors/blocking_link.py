@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 import pykka
 
-from greenroom.actors.blocking import BlockingActor
 from greenroom.actors.blocking_wire import BlockingWire
+from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import HttpRequest, WireRead
 from greenroom.messages.contracts import BlockingLine, NobodyListens
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from greenroom.actors.abandon import Abandon
-from greenroom.actors.blocking import WAITING_MAX, BlockingActor, is_choked
+from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.model_cache import (
@@ -33,6 +33,7 @@ from greenroom.actors.model_cache import (
     step,
 )
 from greenroom.actors.model_place import ModelPlace
+from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import GetKey, GetStatistics, NoKey
 from greenroom.messages.contracts import ModelListError, ModelQuery, ModelSource, Target
 from greenroom.messages.events import ModelsEvent, ModelsFetched, ModelsFetchFailed, ModelsStaleServed
