@@ -7,6 +7,7 @@ from typing import Any
 
 import pykka
 
+from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import CountTokens, GetKey, NoKey
 
 WAITING_MAX = 1024
@@ -24,14 +25,12 @@ def _waiting(inbox: Any) -> int:
     return count
 
 
-class KeyAsker(pykka.ThreadingActor):
+class KeyAsker(BlockingActor):
     """Runs a provider's api_key callable, one call at a time. What it raises is not raised on:
     Pykka would log it, and its words may hold the key. The asker is told its type and its place.
 
     A call answers all that were asked before it began: behind a slow one no queue of calls grows.
     """
-
-    use_daemon_thread = True
 
     def __init__(self, ask_user: Callable[[], str]) -> None:
         super().__init__()
@@ -78,10 +77,8 @@ def _place_of(error: BaseException) -> str:
     return f" at {Path(frame.f_code.co_filename).name}:{line}"
 
 
-class TokenCounter(pykka.ThreadingActor):
+class TokenCounter(BlockingActor):
     """Counts tokens with `count`, which may load a vocabulary for seconds; whoever asks sets the limit."""
-
-    use_daemon_thread = True
 
     def __init__(self, count: Callable[[str, str], int]) -> None:
         super().__init__()

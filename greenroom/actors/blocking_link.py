@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import pykka
 
 from greenroom.actors.blocking_wire import BlockingWire
+from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import HttpRequest, WireRead
 from greenroom.messages.contracts import BlockingLine, NobodyListens
 
@@ -48,10 +49,8 @@ class Serve:
     wire: BlockingWire
 
 
-class LineKeeper(pykka.ThreadingActor):
+class LineKeeper(BlockingActor):
     """The home of one line: does what blocks, one message at a time, and lets nothing out of its thread."""
-
-    use_daemon_thread = True
 
     def __init__(self, line: BlockingLine, gone: Callable[[], None]) -> None:
         super().__init__()
@@ -139,9 +138,11 @@ class BlockingLink:
     def join(self, within_s: float) -> bool:
         """The thread has done all that it had to; False where it has not within this time. Any thread."""
         if not self._done.is_set():
-            # A dispatcher that died has closed nothing.
+            # A dispatcher that hangs has closed nothing, and takes no read that its line would hand over.
             self._stop_keeper()
             self._line.interrupt()
+            if (wire := self._wire) is not None:
+                wire.hang_up()
         return self._done.wait(within_s)
 
     # ---- the contract

@@ -20,7 +20,7 @@ Told = tuple[WireRead, bool, float | None]
 
 
 class BlockingWire:
-    """Implements messages.contracts.Wire and Ear. `over` is set once, on the dispatcher thread."""
+    """Implements messages.contracts.Wire and Ear. `over` is set on the dispatcher thread, or by `hang_up`."""
 
     __slots__ = ("_deliver", "_free", "_link", "_news", "_slot", "body_bytes", "epoch", "over", "paused")
 
@@ -112,6 +112,14 @@ class BlockingWire:
             self._slot = (read, keep, keep_alive_hint_s)
         if not link.post(self.take):
             raise NobodyListens
+
+    # ---- any thread
+
+    def hang_up(self) -> None:
+        """The line's thread waits here no longer: the dispatcher, whose this is, hangs or is dead."""
+        with self._news:
+            self.over = True
+            self._news.notify_all()
 
     # ---- inside
 

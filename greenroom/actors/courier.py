@@ -231,6 +231,9 @@ class Courier(LoopActor):
     # ---- its own end
 
     def on_failure(self, *_: Any) -> None:
+        if self._channel.end is not None:
+            # Ended was told, and dies in the mail.
+            self._send_rest()
         self._scope.tell_control(Cancel("consumer_gone"), ids=self._ids)
 
     def on_stop(self) -> None:

@@ -63,10 +63,9 @@ class Gate:
         if epoch > self.checkpoint.sent_epoch:
             self.checkpoint = self.checkpoint._replace(sent_epoch=epoch)
 
-    @property
-    def delivered(self) -> bool:
-        """The consumer has content of this request."""
-        return self.checkpoint.committed_epoch > 0
+    def delivered_behind(self, epoch: int) -> bool:
+        """The consumer has content of a later attempt than this one; with 0, of any."""
+        return self.checkpoint.committed_epoch > epoch
 
     def commit(self, epoch: int, deltas: list[Delta]) -> Commit:
         """Deliver these. Raises RuntimeError where they do not follow what was delivered."""

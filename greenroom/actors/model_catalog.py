@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pykka
-
 from greenroom.actors.abandon import Abandon
 from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.handlers import receives
@@ -35,6 +33,7 @@ from greenroom.actors.model_cache import (
     step,
 )
 from greenroom.actors.model_place import ModelPlace
+from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import GetKey, GetStatistics, NoKey
 from greenroom.messages.contracts import ModelListError, ModelQuery, ModelSource, Target
 from greenroom.messages.events import ModelsEvent, ModelsFetched, ModelsFetchFailed, ModelsStaleServed
@@ -80,16 +79,18 @@ class FetchModels:
     key: str
     query: ModelQuery = field(repr=False)
     reply_to: Any
+    fetch: Abandon = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FetchOver:
-    """From a fetcher, once."""
+    """From a fetcher, once. `fetch` is who asked it: after a crash a predecessor's fetch may still come."""
 
     late_is_fine: ClassVar[bool] = True
 
     key: str
     outcome: ListedModels | ErrorEvidence = field(repr=False)
+    fetch: Abandon = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,9 @@ class PatienceOver:
     number: int
 
 
-class ModelFetcher(pykka.ThreadingActor):
+class ModelFetcher(BlockingActor):
     """One fetch, then its thread ends. Whatever a source raises is told by its type and place: its words may
     hold the key."""
-
-    use_daemon_thread = True
 
     def __init__(self, source: Callable[[], ModelSource]) -> None:
         super().__init__()
@@ -119,7 +118,7 @@ class ModelFetcher(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> Any:
         if not isinstance(message, FetchModels):
             return super().on_receive(message)
-        message.reply_to.tell(FetchOver(message.key, self._fetch(message.query)))
+        message.reply_to.tell(FetchOver(message.key, self._fetch(message.query), message.fetch))
         self.stop()
         return None
 
@@ -172,6 +171,12 @@ class ModelCatalog(LoopActor):
         self._places: dict[str, ModelPlace] = {}
         """Of those that are asked for or fetched now."""
         self._under_way: dict[str, _UnderWay] = {}
+
+    def on_start(self) -> None:
+        # A predecessor was killed, so that on_failure was not called: never two threads for one place.
+        for left in (self.cell.state or {}).values():
+            left.abandon.now()
+        self.cell.state = self._under_way
 
     def on_stop(self) -> None:
         for under_way in self._under_way.values():
@@ -283,7 +288,7 @@ class ModelCatalog(LoopActor):
     def _no_key(self, place: ModelPlace, why: str) -> None:
         text = f"the api_key callable of provider {place.target.provider!r} {why}"
         evidence = ErrorEvidence(kind="transport", phase="request", status=401, message=text)
-        self._over(FetchOver(place.key, evidence))
+        self._over(place.key, evidence)
 
     def _start(self, place: ModelPlace, api_key: str | None) -> None:
         abandon = self._under_way[place.key].abandon
@@ -292,13 +297,15 @@ class ModelCatalog(LoopActor):
             fetcher = ModelFetcher.start(place.source)
         except RuntimeError as error:
             text = f"no thread could be started for the list of models: {error}"
-            self._over(FetchOver(place.key, ErrorEvidence(kind="crash", message=text)))
+            self._over(place.key, ErrorEvidence(kind="crash", message=text))
             return
-        fetcher.tell(FetchModels(place.key, query, self.ref))
+        fetcher.tell(FetchModels(place.key, query, self.ref, abandon))
 
     @receives(FetchOver)
     def on_fetch_over(self, message: FetchOver) -> None:
-        self._over(message)
+        under_way = self._under_way.get(message.key)
+        if under_way is not None and under_way.abandon is message.fetch:
+            self._over(message.key, message.outcome)
 
     @receives(FetchDue)
     def on_fetch_due(self, message: FetchDue) -> None:
@@ -308,20 +315,17 @@ class ModelCatalog(LoopActor):
         self._tell_failed(under_way, evidence)
         self._step(FetchFailed(message.key, evidence, returned=False))
 
-    def _over(self, message: FetchOver) -> None:
-        under_way = self._under_way.pop(message.key, None)
-        if under_way is None:
-            return
+    def _over(self, key: str, outcome: ListedModels | ErrorEvidence) -> None:
+        under_way = self._under_way.pop(key)
         under_way.due.cancel()
-        if isinstance(message.outcome, ErrorEvidence):
-            self._tell_failed(under_way, message.outcome)
-            self._step(FetchFailed(message.key, message.outcome))
+        if isinstance(outcome, ErrorEvidence):
+            self._tell_failed(under_way, outcome)
+            self._step(FetchFailed(key, outcome))
         else:
             elapsed_ms = self._elapsed_ms(under_way)
-            count = len(message.outcome.models)
-            self._tell(ModelsFetched, under_way.place, models=count, elapsed_ms=elapsed_ms)
-            self._step(Fetched(message.key, message.outcome, self.clock.wall_s()))
-        self._places.pop(message.key, None)
+            self._tell(ModelsFetched, under_way.place, models=len(outcome.models), elapsed_ms=elapsed_ms)
+            self._step(Fetched(key, outcome, self.clock.wall_s()))
+        self._places.pop(key, None)
 
     def _elapsed_ms(self, under_way: _UnderWay) -> float:
         now_s: float = self.clock.now_s()

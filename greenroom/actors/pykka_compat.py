@@ -168,4 +168,19 @@ def _check_fields(actor_class: Any, ref_class: Any) -> list[str]:
     return wrong
 
 
+class BlockingActor(pykka.ThreadingActor):
+    """An actor whose thread holds up no end of the process. Where no thread can be started, `start` raises
+    RuntimeError, and nothing is left: Pykka's own would stay registered, and `ActorRegistry.stop_all` would wait
+    for it for ever."""
+
+    use_daemon_thread = True
+
+    def _start_actor_loop(self) -> None:
+        try:
+            super()._start_actor_loop()
+        except RuntimeError:
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            raise
+
+
 check_pykka()

@@ -1,7 +1,7 @@
 """The one decision: what happens after an attempt. Pure; nobody else in the project decides on "again".
 
 The ladder's rungs that stand so far (docs/design.md has them all):
-  1  nothing delivered yet: start again, invisibly
+  1  nothing delivered yet, or nothing since the wire's own pause: start again, there, invisibly
   7  fail, typed, with what was delivered
 Beside them two answers that are no retries and are not counted as such: Adjust (the server cannot take a
 field: ask without it, once for each fact) and Continue (the wire's own pause).
@@ -56,7 +56,8 @@ class Situation:
     retries: int
     """Counted retries already made."""
     delivered: bool
-    """The consumer has content of this request."""
+    """The consumer has content that a further attempt would say again: since the start, or since the last pause,
+    from which the wire goes on as often as it is asked."""
     deadline_left_s: float
     adjustments: frozenset[str] = frozenset()
     pauses: int = 0
@@ -74,10 +75,8 @@ def after_pause(situation: Situation) -> Next:
 def after_failure(evidence: ErrorEvidence, situation: Situation, options: StreamingOptions) -> Next:
     """What comes after a failed attempt."""
     error_class = classify(evidence)
-    # Behind a Continue what was delivered is another attempt's: of this one the server had said nothing yet.
-    unseen = not situation.delivered or situation.pauses > 0
     may = options.max_reconnect_attempts > 0 and options.retry_on_connection_error
-    if evidence.reused_connection and situation.stale_retries == 0 and unseen and may:
+    if evidence.reused_connection and situation.stale_retries == 0 and not situation.delivered and may:
         return Retry(0.0, counted=False)
     if situation.delivered:
         return GiveUp("the stream broke after content was delivered")

@@ -104,6 +104,8 @@ class RequestScope(LoopActor):
         self._history = job.history
         self._resume: RetryState | None = None
         """What an attempt goes on from; None: from nothing."""
+        self._resumes_behind = 0
+        """The epoch whose end that is: what it and those before it delivered is not said again."""
 
     def on_start(self) -> None:
         me = self.ref
@@ -161,7 +163,8 @@ class RequestScope(LoopActor):
 
     def _situation(self) -> Situation:
         return Situation(
-            retries=self._retries, delivered=self._gate.delivered, deadline_left_s=self._deadline_left_s(),
+            retries=self._retries, delivered=self._gate.delivered_behind(self._resumes_behind),
+            deadline_left_s=self._deadline_left_s(),
             adjustments=self._job.target.adjustments, pauses=self._pauses, stale_retries=self._stale_retries,
             random=random.random(),  # noqa: S311  (jitter)
         )  # fmt: skip
@@ -191,6 +194,7 @@ class RequestScope(LoopActor):
                 self._record(over, "continue")
                 self._pauses += 1
                 self._stale_retries = 0
+                self._resumes_behind = self._epoch
                 self._resume = state_of(self._job, "pause", over.answer, self._deadline_left_s())
                 self._attempt()
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pykka
 import pytest
 
 from greenroom.actors import blocking_link
@@ -210,6 +211,31 @@ def test_a_paused_thread_is_woken_by_the_end() -> None:
     run(FakeLine(waiting), work)
 
 
+@pytest.mark.parametrize("waits", ["paused", "handing over"])
+def test_a_dispatcher_that_hangs_leaves_no_thread(waits: str) -> None:
+    """The thread stands in no socket, so that no interruption of one would wake it."""
+
+    def answering(ear: Ear) -> None:
+        may_go_on.wait(LIMIT_S)
+        while True:
+            if waits == "paused":
+                ear.may_read()
+            ear.tell(read(b"abc"))
+
+    async def work(transport: BlockingTransport) -> None:
+        link = await transport.connect(LIMIT_S)
+        wire = link.exchange(GET, 1, told.deliver, told.free)
+        if waits == "paused":
+            wire.pause()
+        may_go_on.set()
+        # From here on nothing runs on the loop.
+        assert transport.join(LIMIT_S) == 0
+
+    may_go_on, told = threading.Event(), Told()
+    asyncio.run(work(BlockingTransport(lambda: FakeLine(answering))))
+    assert [bool(one.end) for one in told.reads] == [True]
+
+
 def test_closing_a_link_tells_its_exchange_how_far_it_came() -> None:
     def blocked(ear: Ear) -> None:
         ear.tell(read(b"abc"))
@@ -328,3 +354,20 @@ def test_a_failed_dial_is_raised_as_it_is() -> None:
 
     asyncio.run(main())
     assert line.closed.wait(LIMIT_S)
+
+
+def test_a_thread_that_cannot_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        transport = BlockingTransport(lambda: FakeLine(whole))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError, match="start new thread"):
+                await transport.connect(LIMIT_S)
+        assert pykka.ActorRegistry.get_all() == before
+        assert transport.join(0) == 0
+
+    before = pykka.ActorRegistry.get_all()
+    asyncio.run(work())

@@ -275,6 +275,17 @@ def test_a_courier_that_crashes_ends_the_request_and_the_end_is_told(rig: Rig) -
     assert isinstance(taker.batches[-1].error, StreamCancelled)
 
 
+def test_a_courier_that_crashes_behind_the_end_has_told_it(rig: Rig) -> None:
+    """One batch is not answered yet, so the end waited in the courier."""
+    taker, ref = taker_in(rig)
+    _, wire = told(rig, ref)
+    wire.send("t a").send("t b", "done").end()
+    assert [batch.is_last for batch in taker.batches] == [False]
+    rig.crash("/requests/s1/courier")
+    assert [batch.is_last for batch in taker.batches] == [False, True]
+    assert text_of(taker.batches) == "ab"
+
+
 def test_the_end_is_told_when_the_dispatcher_dies(rig: Rig) -> None:
     ref = ThreadTaker.start()
     _, wire = told(rig, ref)

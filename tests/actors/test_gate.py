@@ -110,9 +110,10 @@ def test_what_is_said_beside_text_counts() -> None:
 def test_only_content_commits_an_attempt() -> None:
     door = gate()
     door.commit(1, [UsageDelta(seq=1, usage=Usage(), **IDS)])
-    assert not door.delivered
+    assert not door.delivered_behind(0)
     door.commit(1, [text(2)])
-    assert door.delivered
+    assert door.delivered_behind(0)
+    assert not door.delivered_behind(door.epoch)
 
 
 def test_full_is_told_where_somebody_reads() -> None:

@@ -25,6 +25,7 @@ from greenroom.messages.contracts import ModelListError, ModelQuery, Target
 from greenroom.messages.failures import ErrorEvidence, SystemDown
 from greenroom.messages.models import ListedModels, ModelInfo, ModelListUnavailable
 from greenroom.supervision.model_check import list_failure
+from greenroom.supervision.root import Permanent, Root
 
 LIMIT_S = 10.0
 DOWN = ErrorEvidence(kind="transport", message="down")
@@ -309,3 +310,38 @@ def test_a_crashed_catalogue_forgets_nobodys_late_fetch(desk: Desk) -> None:
     desk.source.threads[0].join(LIMIT_S)
     settle(desk.dispatcher)
     assert desk.events.named("deadletter") == []
+
+
+def test_a_predecessors_fetch_is_not_its_successors(no_leaks: None) -> None:
+    """Its words are about another question; and the answer to this one still comes."""
+    first, second = Source(outcome=ModelListError(DOWN)), Source(outcome=listing("new"))
+    sources = iter([first, second])
+    for source in (first, second):
+        source.release.clear()
+    clock, events = ManualClock(now_s=1000.0), Recorder()
+    with running_dispatcher(clock=clock, events=events, slow_handler_s=30.0) as dispatcher:
+        cell = dispatcher.new_cell("/models", "model_catalog")
+        child = Permanent("models", ModelCatalog, (CacheRules(), list_failure), cell)
+        dispatcher.spawn(Root, (child,), path="/")
+        desk = Desk(dispatcher, clock, events, first, cell.ref)
+        place = desk.place(source=lambda: next(sources))
+        desk.ask(place=place)
+        settle(dispatcher)
+        cell.ref.kill()
+        settle(dispatcher)
+        ended: list[bool] = []
+        abandoned = first.queries[0].abandoned
+        assert abandoned is not None
+        abandoned(lambda: ended.append(True))
+        assert ended == [True]
+        asked = desk.ask(place=place)
+        settle(dispatcher)
+        first.release.set()
+        first.threads[0].join(LIMIT_S)
+        settle(dispatcher)
+        assert not asked.done()
+        second.release.set()
+        answer = asked.get(timeout=LIMIT_S)
+        assert answer.list is not None
+        assert [model.id for model in answer.list.models] == ["new"]
+        assert answer.failure is None

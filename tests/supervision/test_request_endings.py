@@ -8,8 +8,7 @@ import pytest
 from greenroom.actors.aggregator import Aggregator
 from greenroom.actors.mailbox import bare
 from greenroom.messages.commands import CancelAll, CountTokens, Finish, StartRequest
-from greenroom.messages.failures import ErrorEvidence, InternalError
-from greenroom.supervision.attempts import Retry, Situation, after_failure
+from greenroom.messages.failures import InternalError
 from greenroom.supervision.request_scope import AGGREGATORS_MAX
 from greenroom.supervision.requests import LOST_S, Requests
 
@@ -174,13 +173,6 @@ def test_a_supervisor_that_dies_over_an_admission_ends_the_request(
         rig.settle()
     assert isinstance(error_of(started), InternalError)
     started.cell.close()
-
-
-def test_a_stale_connection_behind_a_pause_is_not_the_end() -> None:
-    stale = ErrorEvidence(kind="transport", message="m", reused_connection=True)
-    paused = Situation(retries=0, delivered=True, deadline_left_s=600.0, pauses=1)
-    options = PATIENT
-    assert after_failure(stale, paused, options) == Retry(0.0, counted=False)
 
 
 def test_each_pause_may_meet_a_stale_connection(rig: Rig) -> None:

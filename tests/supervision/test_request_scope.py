@@ -163,6 +163,75 @@ def test_a_wire_that_pauses_for_ever_fails(rig: Rig) -> None:
     assert len(started.channel.ends[0].attempts) == 11
 
 
+def test_a_failure_behind_a_pause_is_tried_again_from_there(rig: Rig) -> None:
+    """What was delivered stands in the turn that goes back: nothing of it is said again."""
+    started, wire = rig.open()
+    wire.head().send("t one ", "u 1", "pause").end()
+    rig.wire.head(503).end()
+    rig.advance(1.01)
+    rig.wire.head().send("t two", "u 2", "done").end()
+    assert started.stream.result(timeout=0).text == "one two"
+    assert [delta.seq for delta in started.stream] == [1, 2, 3, 4]
+    assert decisions(started) == ["continue", "retry", "completed"]
+
+
+def test_a_crash_behind_a_pause_is_tried_again_from_there(rig: Rig) -> None:
+    started, wire = rig.open()
+    wire.head().send("t one ", "pause").end()
+    rig.wire.head()
+    rig.crash("/requests/s1/stream-2")
+    rig.advance(1.01)
+    rig.wire.head().send("t two", "done").end()
+    assert started.stream.result(timeout=0).text == "one two"
+    assert decisions(started) == ["continue", "retry", "completed"]
+
+
+def test_content_behind_a_pause_is_not_asked_for_again(rig: Rig) -> None:
+    started, wire = rig.open()
+    wire.head().send("t one ", "pause").end()
+    rig.wire.head().send("t tw").cut()
+    assert decisions(started) == ["continue", "give_up"]
+    assert error_of(started).partial.text == "one tw"
+
+
+@pytest.mark.parametrize("by", ["user", "deadline"])
+def test_a_wait_behind_a_pause_ends_at_once(rig: Rig, by: str) -> None:
+    """Cancel and deadline between two epochs: what was delivered is the answer, and nothing is sent."""
+    started, wire = rig.open()
+    wire.head().send("t one ", "pause").end()
+    rig.wire.head(503).end()
+    sent = len(rig.transport.wires)
+    if by == "user":
+        started.stream.cancel()
+        rig.settle()
+    else:
+        started.cell.ref.tell_control(Cancel("deadline"))
+        rig.settle()
+    rig.advance(2)
+    assert len(rig.transport.wires) == sent
+    assert error_of(started).partial.text == "one "
+
+
+def test_an_answer_that_grows_long_behind_its_pause_has_an_aggregator(rig: Rig) -> None:
+    started, wire = rig.open()
+    wire.head().send("t a", "u 1", "pause").end()
+    rig.wire.head().send(*["t b"] * (2 * COMPACT_EVERY))
+    assert "/requests/s1/aggregator" in rig.dispatcher.live_paths()
+    rig.wire.send("u 2", "done").end()
+    completion = started.stream.result(timeout=0)
+    assert completion.text == "a" + "b" * 2 * COMPACT_EVERY
+    assert completion.usage.output_tokens == 3
+
+
+def test_the_bound_of_an_answer_counts_across_its_pauses(rig: Rig) -> None:
+    started, wire = rig.open(PATIENT.replace(max_output_bytes=1024, max_event_bytes=1024))
+    wire.head().send("t " + "a" * 600, "pause").end()
+    rig.wire.head().send("t " + "b" * 600)
+    error = error_of(started)
+    assert "max_output_bytes" in str(error)
+    assert error.partial.text == "a" * 600
+
+
 def test_a_stale_connection_is_replaced_at_once_and_counts_as_no_retry(rig: Rig) -> None:
     _, wire = rig.open()
     wire.head().send("done").end()

@@ -52,6 +52,8 @@ BROKEN = {
     "limit": Script.failing(429, retry_after_s=0.05),
     "key": Script.failing(401),
 }
+PAUSED = "turn"
+"""Where the wire has pauses: half of the answer, a pause, and the rest for whoever asks again."""
 
 
 def text_of(kind: str) -> str:
@@ -59,8 +61,30 @@ def text_of(kind: str) -> str:
     return " ".join(f"{kind}{number}" for number in range(40))
 
 
+def halves() -> tuple[str, str]:
+    """Of the answer with a pause."""
+    whole = text_of(PAUSED)
+    middle = whole.index(f"{PAUSED}20")
+    return whole[:middle], whole[middle:]
+
+
+def texts_of(kind: str) -> tuple[str, ...]:
+    """All that may be said as the whole. Who is asked again before anything came begins with the rest."""
+    return (text_of(kind), halves()[1]) if kind == PAUSED else (text_of(kind),)
+
+
+def turns(luck: random.Random) -> list[Script]:
+    """What comes before the rest: pauses, with nothing said too, and what may go wrong behind them."""
+    flaw = luck.choice([*FLAWS.values(), {}, {}])
+    paused = Script(text=halves()[0], finish_reason="pause_turn", **flaw)
+    silent = Script(finish_reason="pause_turn")
+    behind = [luck.choice([silent, *BROKEN.values()])] if luck.random() < 0.5 else []
+    return [*([silent] if luck.random() < 0.2 else []), paused, *behind]
+
+
 def rules() -> SimulatorRules:
     scripts = {kind: Script(text=text_of(kind), **flaw) for kind, flaw in FLAWS.items()} | BROKEN
+    scripts[PAUSED] = Script(text=halves()[1], delta_interval_s=0.001)
     by_model = tuple(ModelRule(model=f"{kind}-*", script=script) for kind, script in scripts.items())
     return SimulatorRules(by_model=by_model)
 
@@ -106,8 +130,8 @@ class Ledger:
 
     def look(self, stream_id: str, text: str, *, whole: bool) -> None:
         """A prefix of what its script says; all of it where the stream completed."""
-        said = text_of(self.kinds[stream_id])
-        if (text != said) if whole else (not said.startswith(text)):
+        said = texts_of(self.kinds[stream_id])
+        if (text not in said) if whole else not any(each.startswith(text) for each in said):
             self.wrong.append(f"{stream_id} ({self.kinds[stream_id]}, whole={whole}) said {text!r}")
 
 
@@ -147,19 +171,27 @@ class Consumers:
     def __init__(self, system: ActorSystem, simulator: Simulator, ledger: Ledger, seed: int) -> None:
         self.system, self.simulator, self.ledger, self.seed = system, simulator, ledger, seed
         self.until_s = 0.0
+        self._providers = sorted(system.config.providers)
         self._number = 0
         self._lock = threading.Lock()
 
     def request(self, luck: random.Random) -> tuple[ChatRequest, str]:
-        kind = luck.choice([*FLAWS, *FLAWS, *BROKEN, "well", "well", "well", "slow"])
+        provider = luck.choice(self._providers)
+        pauses = [PAUSED] * 12 if self.system.config.providers[provider].kind == "anthropic" else []
+        kind = luck.choice([*FLAWS, *FLAWS, *BROKEN, *pauses, "well", "well", "well", "slow"])
         with self._lock:
             self._number += 1
-            name = f"{kind}-{self._number}"
+            # Another round's scripts may wait in the simulator's queue under a number alone.
+            name = f"{kind}-{self.seed}-{self._number}"
         if luck.random() < 0.2:
             self.simulator.enqueue(
                 luck.choice([*BROKEN.values(), Script(cut=Cut(before_answer=True))]), model=name
             )
-        return ChatRequest(model=f"{luck.choice('ab')}/{name}", messages="go", options=OPTIONS), kind
+        if kind == PAUSED:
+            self.simulator.enqueue(*turns(luck), model=name)
+        # Looked up first, some: a list that does not have these names is an end as any other.
+        options = OPTIONS.replace(validate_model=luck.random() < 0.1)
+        return ChatRequest(model=f"{provider}/{name}", messages="go", options=options), kind
 
     def begin(self, luck: random.Random) -> Stream[Any]:
         request, kind = self.request(luck)
@@ -346,7 +378,8 @@ class Monkey:
             if cell.kind in ("requests", "connection") and self._luck.random() < 0.7:
                 continue
             self.hits[cell.kind] += 1
-            if self._luck.random() < 0.5:
+            # A killed courier has no hook in which it could tell the end that it was told.
+            if self._luck.random() < 0.5 and cell.kind != "courier":
                 cell.kill()
             else:
                 self._dispatcher.call(_throw, cell)

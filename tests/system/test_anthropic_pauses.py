@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from greenroom import ActorSystem, ChatRequest, ProviderConfig, StreamError, SystemConfig
+from greenroom import ActorSystem, ChatRequest, ProviderConfig, StreamError, StreamingOptions, SystemConfig
 from greenroom.messages.deltas import ReasoningDelta, StreamReset, StreamSeam, TextDelta
 from greenroom.providers.simulator import Script, Simulator
 from greenroom.supervision.attempts import CONTINUE_MAX
@@ -113,3 +113,36 @@ def test_a_failure_behind_a_pause_keeps_what_was_delivered(simulator: Simulator)
     assert partial is not None
     assert partial.text == "Looking it up. "
     assert [part.type for part in partial.choices[0].parts] == ["reasoning", "text", "provider"]
+
+
+def test_a_busy_server_behind_a_pause_is_asked_for_the_rest_again(simulator: Simulator) -> None:
+    simulator.enqueue(FIRST, Script.failing(503), LAST)
+    with system_of(simulator) as system:
+        request = ChatRequest(messages="x", options=StreamingOptions(backoff_initial_s=0.01))
+        completion = system.ask(request).get(timeout=LIMIT_S)
+    one, two, three = asked(simulator)
+    assert len(one) == 1
+    assert two == three
+    assert completion.text == "Looking it up. Here it is."
+    assert [part.type for part in completion.choices[0].parts] == [
+        "reasoning", "text", "provider", "provider", "text", "tool_call",
+    ]  # fmt: skip
+    assert (completion.usage.input_tokens, completion.usage.output_tokens) == (40, 10)
+
+
+def test_a_stream_is_left_and_taken_up_across_a_pause(simulator: Simulator) -> None:
+    simulator.enqueue(
+        FIRST.replace(delta_interval_s=0.01), SECOND.replace(headers_delay_s=0.1, chunk_size=1), LAST
+    )
+    with system_of(simulator) as system:
+        stream = system.stream(ChatRequest(messages="x"))
+        seen = [next(iter(stream))]
+        stream.detach()
+        stream = system.attach(stream.stream_id, after_seq=seen[-1].seq)
+        for delta in stream:
+            seen.append(delta)
+            if len(seen) == 4:
+                break
+        stream.detach()
+        seen += system.attach(stream.stream_id, after_seq=seen[-1].seq)
+    assert text_of(seen) == "Looking it up. Once more. Here it is."

@@ -1,7 +1,8 @@
 """Thousands of streams against every fault at once, while actors are crashed and killed under them.
 
 Each stream must end exactly once, typed, in time, with a prefix of its own text (all of it where it completed),
-and nothing may be left. Some seconds long by default; longer, harder or again:
+and nothing may be left. With the reactor, with threads, and on other wires with their pauses. Some seconds long
+by default; longer, harder or again:
 
     GREENROOM_CHAOS_S=600 GREENROOM_CHAOS_SEED=7 GREENROOM_CHAOS_SWITCH_S=1e-5 GREENROOM_CHAOS_EVERY_S=0.01 \\
         python -X dev -m pytest tests/system/test_chaos.py -s -p no:logging
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from chaos_comers import Comers
 from chaos_monkey import GRACE_S, OPTIONS, Ledger, Monkey, rules
 
@@ -32,7 +34,9 @@ from greenroom.providers.simulator import Simulator
 from greenroom.supervision import root
 from greenroom.supervision.request_scope import RequestScope
 
-SECONDS = float(os.environ.get("GREENROOM_CHAOS_S", "6"))
+SECONDS = {"reactor": 6.0, "requests": 2.5, "wires": 2.5}
+if "GREENROOM_CHAOS_S" in os.environ:
+    SECONDS = dict.fromkeys(SECONDS, float(os.environ["GREENROOM_CHAOS_S"]))
 EVERY_S = float(os.environ.get("GREENROOM_CHAOS_EVERY_S", "0.03"))
 """One actor is hit in this time, on average."""
 ROUND_S = 6.0
@@ -52,8 +56,29 @@ def _switch_interval() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.mark.timeout(60 + 3 * SECONDS)
-def test_chaos(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def providers_of(ground: str, base_url: str) -> dict[str, ProviderConfig]:
+    """One with few connections, which waits for them, and others with many."""
+    few = ProviderConfig(base_url=base_url, max_connections=3, pool_timeout_s=0.3)
+    many = ProviderConfig(base_url=base_url, max_connections=60)
+    if ground == "reactor":
+        return {"a": few, "b": many}
+    if ground == "requests":
+        session = many.replace(transport="requests", session=requests.Session)
+        return {
+            "a": few.replace(transport="requests"), "b": many.replace(transport="requests"), "c": session,
+        }  # fmt: skip
+    kinds = ("anthropic", "openai-responses", "gemini", "gemini-interactions", "ollama")
+    wires = {kind: many.replace(kind=kind) for kind in kinds}
+    anthropic = wires["anthropic"]
+    # Pauses are the work of three of them.
+    return wires | {
+        "few": few.replace(kind="anthropic"), "blocking": anthropic.replace(transport="requests"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ground", list(SECONDS))
+@pytest.mark.timeout(60 + 3 * max(SECONDS.values()))
+def test_chaos(ground: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"\nGREENROOM_CHAOS_SEED={seed}")
     monkeypatch.setattr(root, "INTENSITY", 10**9)
     # Some answers have an aggregator that can be hit, and some have none.
@@ -69,13 +94,14 @@ def test_chaos(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Channel, "close", counted)
     with Simulator(rules()) as simulator:
-        few = ProviderConfig(base_url=simulator.base_url, max_connections=3, pool_timeout_s=0.3)
-        many = ProviderConfig(base_url=simulator.base_url, max_connections=60)
-        config = SystemConfig(providers={"a": few, "b": many}, drain_s=0, max_streams=200)
+        providers = providers_of(ground, simulator.base_url)
+        config = SystemConfig(providers=providers, drain_s=0, max_streams=200)
         with ActorSystem.start(config) as system:
-            for number in range(max(1, round(SECONDS / ROUND_S))):
+            seconds = SECONDS[ground]
+            for number in range(max(1, round(seconds / ROUND_S))):
                 ledgers.append(Ledger())
-                _round(system, simulator, ledgers[-1], seed + number, min(SECONDS, ROUND_S))
+                _round(system, simulator, ledgers[-1], seed + number, min(seconds, ROUND_S))
+    assert not (keepers := _keepers()), keepers
 
 
 def _round(system: ActorSystem, simulator: Simulator, ledger: Ledger, seed: int, seconds: float) -> None:
@@ -101,8 +127,7 @@ def _round(system: ActorSystem, simulator: Simulator, ledger: Ledger, seed: int,
     ledger.ends.clear()
     assert not ledger.wrong, ledger.wrong[:20]
     assert statistics.requests.live == 0
-    # root, requests, two connections
-    assert statistics.runtime.actors == 4, system._dispatcher.live_paths()
+    assert statistics.runtime.actors == _at_rest(system), system._dispatcher.live_paths()
     for endpoint in statistics.endpoints:
         assert (endpoint.busy, endpoint.waiting, endpoint.connecting) == (0, 0, 0)
     assert not left
@@ -129,8 +154,23 @@ def _settled(system: ActorSystem) -> Any:
         statistics = system.statistics()
         idle = all(not (each.busy or each.waiting or each.connecting) for each in statistics.endpoints)
         idle = idle and not system._live.absent
-        if (statistics.runtime.actors == 4 and idle) or time.monotonic() > until_s:
+        if (statistics.runtime.actors == _at_rest(system) and idle) or time.monotonic() > until_s:
             return statistics
+        time.sleep(0.05)
+
+
+def _at_rest(system: ActorSystem) -> int:
+    """Root, requests, the catalogue, and a connection for each provider."""
+    return 3 + len(system.config.providers)
+
+
+def _keepers() -> list[str]:
+    """Threads of connections: with their system they are gone."""
+    until_s = time.monotonic() + 5
+    while True:
+        names = [each.name for each in threading.enumerate() if each.name.startswith("LineKeeper")]
+        if not names or time.monotonic() > until_s:
+            return names
         time.sleep(0.05)
 
 
