@@ -32,7 +32,9 @@ SCRIPTS = {
     "text": Script(text="one two three", usage=COUNTS, model="m-2"),
     "reasoning": Script(reasoning="I think so.", text="Yes.", usage=COUNTS),
     "one call": Script(tool_calls=[WEATHER], usage=COUNTS),
-    "calls beside text": Script(text="Look.", tool_calls=[WEATHER, {"name": "now", "arguments": {}}], usage=COUNTS),
+    "calls beside text": Script(
+        text="Look.", tool_calls=[WEATHER, {"name": "now", "arguments": {}}], usage=COUNTS
+    ),
     "calls in turns": Script(tool_calls=[WEATHER, TIME], interleave_tool_calls=True, usage=COUNTS),
     "a call without arguments": Script(tool_calls=[{"name": "now", "arguments": ""}], usage=COUNTS),
     "a call that ends as a stop": Script(tool_calls=[WEATHER], finish_reason="stop", usage=COUNTS),

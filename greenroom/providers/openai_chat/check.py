@@ -53,3 +53,9 @@ def _fields(request: ChatRequest, profile: Profile) -> Iterator[Problem]:
             yield Problem(
                 name, "", f"{profile.name} does not take it; leave it out or set on_unsupported='drop'"
             )
+    if (
+        request.top_logprobs is not None
+        and not request.logprobs
+        and "top_logprobs" not in profile.unsupported
+    ):
+        yield Problem("top_logprobs", repr(request.top_logprobs), "goes with logprobs=True")

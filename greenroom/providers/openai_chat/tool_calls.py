@@ -10,8 +10,8 @@ its id; without either, to the newest call. It begins another call when
 
 A call is announced once its id and name are known; what comes of its arguments before that is held back.
 A call whose id never comes gets one made of the stream's id: nine letters and digits, which every server
-takes back. It is completed when it is known to be over and its arguments are JSON; "" stands for `{}`, but in the last
-call of an answer that ran out of tokens: nobody knows what was to come.
+takes back. It is completed when it is known to be over and its arguments are JSON; "" stands for `{}`, but in
+the last call of an answer that ran out of tokens: nobody knows what was to come.
 """
 
 import hashlib

@@ -58,3 +58,9 @@ def _fields(request: ChatRequest, profile: Profile) -> Iterator[Problem]:
             who = "the Responses API" if name in _UNKNOWN_HERE else profile.name
             remedy = "leave it out, set on_unsupported='drop', or take the chat wire (kind='openai-chat')"
             yield Problem(name, "", f"{who} does not take it; {remedy}")
+    if (
+        request.top_logprobs is not None
+        and not request.logprobs
+        and "top_logprobs" not in profile.responses_unsupported
+    ):
+        yield Problem("top_logprobs", repr(request.top_logprobs), "goes with logprobs=True")
