@@ -164,9 +164,9 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"(?:currently|temporarily) unavailable\b",
             r"no more data centers\b",
             r"pending requests\b",
-            r"slow down\b",
         ),
     ),
+    ("overloaded", _BUSY - {429}, (r"slow down\b",)),  # OpenAI's 503; beside a 429 it is the limit's word
     (
         "rate_limit",
         _BUSY | {403, 413},

@@ -42,6 +42,7 @@ class Source:
     queries: list[ModelQuery] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)
     threads: list[threading.Thread] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.release.set()
@@ -49,6 +50,7 @@ class Source:
     def models(self, query: ModelQuery) -> ListedModels:
         self.queries.append(query)
         self.threads.append(threading.current_thread())
+        self.asked.set()
         assert self.release.wait(LIMIT_S)
         if isinstance(self.outcome, BaseException):
             raise self.outcome
@@ -301,7 +303,7 @@ def test_what_ends_a_fetch_is_called_once_and_never_too_late() -> None:
 def test_a_crashed_catalogue_forgets_nobodys_late_fetch(desk: Desk) -> None:
     desk.source.release.clear()
     desk.ask()
-    settle(desk.dispatcher)
+    assert desk.source.asked.wait(LIMIT_S)
     desk.catalog.kill()
     desk.source.release.set()
     desk.source.threads[0].join(LIMIT_S)

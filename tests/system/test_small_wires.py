@@ -120,7 +120,7 @@ FAULTS: list[tuple[dict[str, Any], set[str]]] = [
     ({"flood": {"kind": "event", "size": 300_000}}, {"bound"}),
     ({"flood": {"kind": "line", "size": 300_000}}, {"bound"}),
     ({"flood": {"kind": "stream", "size": 9_000_000}}, {"bound"}),
-    ({"flood": {"kind": "deep_json", "size": 9_000}}, {"protocol"}),
+    ({"flood": {"kind": "deep_json", "size": 30_000}}, {"protocol"}),
     ({"flood": {"kind": "gzip", "size": 9_000_000}}, {"bound", "protocol"}),
     ({"stream_error": {"after_deltas": 2, "error": {"message": "it broke"}}}, {"in_stream"}),
     ({"send_finish": False, "send_done": False, "usage": "absent"}, {"protocol"}),

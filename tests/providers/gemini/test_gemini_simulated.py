@@ -103,7 +103,7 @@ FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"garbage": {"place": "json", "after_deltas": 1}}, "protocol"),
     ({"garbage": {"place": "character", "after_deltas": 1}}, None),
     ({"flood": {"kind": "event", "size": 300_000, "after_deltas": 1}}, "bound"),
-    ({"flood": {"kind": "deep_json", "size": 3_000, "after_deltas": 1}}, "protocol"),
+    ({"flood": {"kind": "deep_json", "size": 30_000, "after_deltas": 1}}, "protocol"),
     ({"flood": {"kind": "line", "size": 300_000, "after_deltas": 1}}, "bound"),
     ({"flood": {"kind": "stream", "size": 30_000, "after_deltas": 1}}, None),
     ({"cut": {"after_deltas": 2, "how": "end"}}, "protocol"),
