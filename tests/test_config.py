@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from greenroom.config import load_config, missing_key, read_config, usual_variables
+from greenroom.config import configuring_variables, load_config, missing_key, read_config
 from greenroom.config.toml_lines import lines_of_keys
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.options import LOW_LATENCY, StreamingOptions
@@ -48,7 +48,7 @@ def key_of(config: SystemConfig, provider: str) -> str | None:
 def test_nothing_said_is_the_default_configuration() -> None:
     loaded = read_config(environ={})
     assert loaded.config == SystemConfig()
-    assert (loaded.file, loaded.warnings, dict(loaded.not_spoken)) == (None, (), {})
+    assert (loaded.file, loaded.warnings) == (None, ())
 
 
 def test_a_file_configures_everything(write: Write) -> None:
@@ -118,6 +118,40 @@ def test_one_variable_never_configures_two_providers() -> None:
     assert list(load_config(environ={"DEEPSEEK_API_KEY": "k"}).providers) == ["deepseek"]
 
 
+def test_a_shared_variable_configures_the_one_that_has_an_address() -> None:
+    environ = {"OLLAMA_API_KEY": SECRET, "OLLAMA_NATIVE_BASE_URL": "http://gpu-box:11434"}
+    config = load_config(environ=environ)
+    assert config.providers.keys() == {"ollama-native"}
+    assert key_of(config, "ollama-native") == SECRET
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable"),
+    [
+        ("anthropic", "ANTHROPIC_API_KEY"),
+        ("openai-responses", "OPENAI_API_KEY"),
+        ("cohere-chat", "CO_API_KEY"),
+        ("gemini-interactions", "GOOGLE_API_KEY"),
+    ],
+)
+def test_a_kind_alone_finds_its_providers_place_and_key(write: Write, kind: str, variable: str) -> None:
+    file = write(f"[providers.mine]\nkind = '{kind}'")
+    loaded = read_config(file, {variable: SECRET})
+    assert key_of(loaded.config, "mine") == SECRET
+    bare = read_config(file, {})
+    problem = missing_key("mine", bare.config.providers["mine"], bare.stood)
+    assert problem is not None
+    assert problem.path == "providers.mine.api_key"
+
+
+def test_the_variables_that_configure_a_provider_are_those_that_do() -> None:
+    assert configuring_variables("anthropic") == ("ANTHROPIC_API_KEY",)
+    assert configuring_variables("cloudflare") == ("CLOUDFLARE_AI_BASE_URL", "CLOUDFLARE_API_TOKEN")
+    assert configuring_variables("azure") == ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY")
+    assert configuring_variables("openai-responses") == ()  # the key configures `openai`
+    assert configuring_variables("nobody") == ()
+
+
 def test_an_empty_variable_is_not_set() -> None:
     assert load_config(environ={"OPENAI_API_KEY": "", "GREENROOM_DEADLINE_S": ""}) == SystemConfig()
 
@@ -125,7 +159,6 @@ def test_an_empty_variable_is_not_set() -> None:
 def test_either_of_googles_variables_configures_gemini() -> None:
     loaded = read_config(environ={"GOOGLE_API_KEY": SECRET})
     assert loaded.config.providers.keys() == {"gemini"}
-    assert loaded.not_spoken == {}
     assert SECRET not in repr(loaded)
 
 
@@ -273,8 +306,6 @@ def test_a_missing_key_is_known_before_anything_is_sent(write: Write) -> None:
         "api_key_env"
     )
     assert missing_key("local", providers["local"], loaded.stood) is None
-    assert usual_variables("groq") == ("GROQ_API_KEY",)
-    assert usual_variables("nobody") == ()
 
 
 # ---- lines

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from greenroom.cli.terminal import Terminal
-from greenroom.config import LoadedConfig, is_spoken, missing_key, usual_variables
+from greenroom.config import LoadedConfig, configuring_variables, meant_provider, missing_key
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import ConfigError
 from greenroom.messages.invalid import InvalidInput, Problem
@@ -66,11 +66,10 @@ def _named(asked: str, loaded: LoadedConfig) -> str:
 
 
 def _how_to_have(name: str, loaded: LoadedConfig) -> str:
-    if not is_spoken(name):
-        return f"greenroom does not speak its wire yet; {_configured_ones(loaded)}"
-    variables = usual_variables(name)
-    remedy = f"set {variables[0]}, or write" if variables else "write"
-    return f"{remedy} [providers.{name}] in greenroom.toml; {_configured_ones(loaded)}"
+    variables = " and ".join(configuring_variables(name))
+    remedy = f"set {variables}, or write" if variables else "write"
+    table = f"{remedy} [providers.{name}] in greenroom.toml{meant_provider(name)}"
+    return f"{table.rstrip('?')}; {_configured_ones(loaded)}"
 
 
 def _meant(asked: str, loaded: LoadedConfig) -> str:
@@ -93,8 +92,6 @@ def _configured(route: str, loaded: LoadedConfig) -> SystemConfig:
 
 
 def _say_why_embedded(loaded: LoadedConfig, terminal: Terminal) -> None:
-    for name, variable in loaded.not_spoken.items():
-        terminal.note(f"{variable} is set, but greenroom does not speak the wire of {name} yet")
     if providers := sorted(loaded.config.providers):
         terminal.note(
             f"no model is named; to ask {providers[0]}: greenroom chat --model {providers[0]}/MODEL"

@@ -1,12 +1,14 @@
 """Errors as the terminal shows them: one line, an exit code, and a traceback only where one was asked for."""
 
 import traceback
+from urllib.parse import urlsplit
 
 from greenroom.cli.terminal import Terminal
 from greenroom.config import LoadedConfig
 from greenroom.messages.failures import Failure
 from greenroom.messages.invalid import GreenroomError, InvalidInput
 from greenroom.providers.local_model.errors import LocalModelUnavailable
+from greenroom.providers.profiles import fitting_profile
 from greenroom.supervision.scrub import scrubbed
 
 FAILED = 1
@@ -27,7 +29,22 @@ def where_to_look(failure: Failure, loaded: LoadedConfig) -> str:
     """Where the setting stood that this failure makes doubtful; "" where it makes none so."""
     setting = _doubtful(failure)
     stood = loaded.stood.get(f"providers.{failure.provider}.{setting}")
-    return f" ({setting} stands in: {stood})" if stood else ""
+    bare = (
+        "; it has no path, and most servers of this wire answer below /v1"
+        if _is_bare(failure, loaded)
+        else ""
+    )
+    return f" ({setting} stands in: {stood}{bare})" if stood else ""
+
+
+def _is_bare(failure: Failure, loaded: LoadedConfig) -> bool:
+    """Nothing was found at an address that is a host alone, of a wire whose base URL mostly has a path."""
+    provider = loaded.config.providers.get(failure.provider or "")
+    if provider is None or provider.base_url is None or failure.evidence is None:
+        return False
+    profile = fitting_profile(failure.provider or "", provider.profile, provider.base_url, provider.kind)
+    with_path = (provider.kind or profile.kind) in {"openai-chat", "openai-completions"}
+    return with_path and failure.evidence.status == 404 and not urlsplit(provider.base_url).path.strip("/")
 
 
 def _doubtful(failure: Failure) -> str | None:

@@ -33,9 +33,14 @@ def cancelled_line(completion: Completion[Any] | None, pieces: int) -> str:
 
 
 def _tokens(usage: Usage, pieces: int) -> str:
-    """Counted by the provider, else by the pieces that came, which mostly are one token each."""
-    count = pieces if usage.output_tokens is None else usage.output_tokens
-    about = "about " if usage.output_tokens is None and pieces else ""
+    """Counted by the provider, else by the pieces that came, which mostly are one token each.
+
+    A count that is none of the end may be far behind: Anthropic tells one token at the start of every answer.
+    """
+    told = usage.output_tokens
+    behind = told is None or (usage.source == "partial" and told < pieces / 2)
+    count = pieces if told is None or behind else told
+    about = "about " if behind and pieces else ""
     return f"{about}{count or 'no'} token{'' if count == 1 else 's'}"
 
 

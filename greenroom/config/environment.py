@@ -42,8 +42,10 @@ def environment_layer(environ: Mapping[str, str], with_address: Collection[str])
     A key alone configures its provider where its address is known: to the profile, or by `with_address`.
     """
     layer = Layer()
-    claimed: set[str] = set()  # two profiles may share a variable; it configures the first
-    for profile in own_profiles():
+    claimed: set[str] = (
+        set()
+    )  # two profiles may share a variable; it configures the first that has an address
+    for profile in sorted(own_profiles(), key=lambda each: _first_set(environ, each.base_url_env) is None):
         url = _first_set(environ, profile.base_url_env)
         key = _first_set(environ, profile.key_env)
         if url and url not in claimed:
@@ -55,6 +57,17 @@ def environment_layer(environ: Mapping[str, str], with_address: Collection[str])
         if environ.get(variable):
             layer.put(path, environ[variable], _stood(variable))
     return layer, list(_misspelt(environ))
+
+
+def configuring_variables(provider: str) -> tuple[str, ...]:
+    """The variables that configure this provider where all of them are set; () where none do."""
+    profile = next((each for each in own_profiles() if each.name == provider), None)
+    if profile is None:
+        return ()
+    address = () if profile.base_url else profile.base_url_env[:1]
+    named = (*address, *profile.key_env[:1])
+    layer, _ = environment_layer(dict.fromkeys(named, "https://x.test"), ())
+    return named if provider in layer.values.get("providers", {}) else ()
 
 
 def _url(value: str, variable: str, profile: Profile) -> str:

@@ -15,7 +15,10 @@ from greenroom.config.layer import Layer, stood_of
 from greenroom.config.toml_file import ConfigFile
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.invalid import Problem
+from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
+
+_KEY_HEADERS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
 
 
 def heed_named_keys(environment: Layer, file: Layer) -> None:
@@ -33,8 +36,8 @@ def usual_keys(
 ) -> Iterator[tuple[str, str]]:
     """Provider and variable, for each provider about whose key nothing was said and whose variable is set."""
     for name, provider in config.providers.items():
-        profile = fitting_profile(name, provider.profile, provider.base_url)
-        if f"providers.{name}.api_key" in stood or _authorized(provider) or not profile.hosts:
+        profile = fitting_profile(name, provider.profile, provider.base_url, provider.kind)
+        if f"providers.{name}.api_key" in stood or _authorized(provider) or not _has_a_place(profile):
             continue
         variable = next((v for v in profile.key_env if environ.get(v)), None)
         if variable is not None and is_at_home(provider, profile):
@@ -43,8 +46,8 @@ def usual_keys(
 
 def missing_key(name: str, provider: ProviderConfig, stood: Mapping[str, str]) -> Problem | None:
     """What is wrong where the provider's own servers would refuse a request without a key; else None."""
-    profile = fitting_profile(name, provider.profile, provider.base_url)
-    needed = profile.key_env and profile.hosts and not profile.local and is_at_home(provider, profile)
+    profile = fitting_profile(name, provider.profile, provider.base_url, provider.kind)
+    needed = profile.key_env and _has_a_place(profile) and not profile.local and is_at_home(provider, profile)
     if not needed or _authorized(provider):
         return None
     expected = f"is missing; set {profile.key_env[0]}, or name a variable of yours with api_key_env"
@@ -53,7 +56,11 @@ def missing_key(name: str, provider: ProviderConfig, stood: Mapping[str, str]) -
 
 def _authorized(provider: ProviderConfig) -> bool:
     names = {name.lower() for name in provider.headers}
-    return provider.api_key is not None or not names.isdisjoint(("authorization", "api-key", "x-api-key"))
+    return provider.api_key is not None or not names.isdisjoint(_KEY_HEADERS)
+
+
+def _has_a_place(profile: Profile) -> bool:
+    return bool(profile.hosts or profile.base_url)
 
 
 def diverted_keys(file: ConfigFile | None, whole: Layer, config: SystemConfig) -> Iterator[str]:

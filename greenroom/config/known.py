@@ -1,6 +1,6 @@
 """What greenroom knows of providers without being told: their profiles, kinds and usual variables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from greenroom.messages.config import ProviderConfig, SystemConfig
@@ -9,9 +9,6 @@ from greenroom.messages.wording import nearest
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile, profile_for, profile_names
 from greenroom.providers.registry import codec_kinds
-
-_NOT_SPOKEN = {"gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}
-"""Wires that are still to come: their keys configure nothing yet, and the command line says so."""
 
 
 def own_profiles() -> Iterator[Profile]:
@@ -22,21 +19,10 @@ def own_profiles() -> Iterator[Profile]:
             yield profile
 
 
-def usual_variables(provider: str) -> tuple[str, ...]:
-    """The variables that usually hold this provider's key; () where it is not known."""
-    return profile_for(provider).key_env if provider in profile_names() else ()
-
-
-def is_spoken(provider: str) -> bool:
-    """False for a well-known provider whose wire is still to come."""
-    return provider not in _NOT_SPOKEN or provider in profile_names()
-
-
-def not_spoken(environ: Mapping[str, str]) -> dict[str, str]:
-    """Providers with a key in the environment whose wire greenroom does not speak: name to variable."""
-    missing = {name: names for name, names in _NOT_SPOKEN.items() if name not in profile_names()}
-    found = {name: next((v for v in names if environ.get(v)), None) for name, names in missing.items()}
-    return {name: variable for name, variable in found.items() if variable is not None}
+def meant_provider(name: str) -> str:
+    """`; did you mean 'x'?` where a provider that is known bears nearly this name; else ""."""
+    known = [profile.name for profile in own_profiles()]
+    return "" if name in known else nearest(name, known)
 
 
 def is_at_home(provider: ProviderConfig, profile: Profile) -> bool:
@@ -66,7 +52,4 @@ def problems(config: SystemConfig) -> Iterator[Problem]:
 
 
 def _instead(kind: str) -> str:
-    known = f"known: {', '.join(codec_kinds())}"
-    if kind in _NOT_SPOKEN:
-        return f"greenroom does not speak this wire yet; {known}"
-    return f"unknown kind{nearest(kind, codec_kinds())}; {known}"
+    return f"unknown kind{nearest(kind, codec_kinds())}; known: {', '.join(codec_kinds())}"

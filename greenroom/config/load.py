@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from greenroom.config.environment import environment_layer
+from greenroom.config.environment import configuring_variables, environment_layer
 from greenroom.config.keys import diverted_keys, heed_named_keys, usual_keys
-from greenroom.config.known import not_spoken, problems, usual_variables
+from greenroom.config.known import problems
 from greenroom.config.layer import Layer, merged, stood_of
 from greenroom.config.toml_file import file_layer, find_file
 from greenroom.messages.config import SystemConfig
@@ -34,8 +34,6 @@ class LoadedConfig:
     file: Path | None
     """The file that was read; None where there was none."""
     warnings: tuple[str, ...]
-    not_spoken: Mapping[str, str]
-    """Providers with a key in the environment whose wire greenroom does not speak yet: name to variable."""
 
     def stood_at(self, path: str) -> str:
         """Where this value, or the nearest table above it, stood; "" for a default."""
@@ -74,7 +72,7 @@ def read_config(
         whole.put(("providers", name, "api_key"), SecretStr(environ[variable].strip()), stood)
         config = _checked(whole)
     return LoadedConfig(
-        config=config, stood=whole.stood, file=file.path if file else None, not_spoken=not_spoken(environ),
+        config=config, stood=whole.stood, file=file.path if file else None,
         warnings=(*exposed, *misspelt, *diverted_keys(file, whole, config)),
     )  # fmt: skip
 
@@ -126,10 +124,8 @@ def _with_remedy(problem: Problem, values: Mapping[str, Any]) -> Problem:
     if problem.path != "default_model" or not isinstance(values["default_model"], str):
         return problem
     name, slash, _ = values["default_model"].partition("/")
-    variables = usual_variables(name) if slash else ()
-    return (
-        replace(problem, expected=f"{problem.expected}; set {variables[0]} for it") if variables else problem
-    )
+    variables = " and ".join(configuring_variables(name) if slash else ())
+    return replace(problem, expected=f"{problem.expected}; set {variables} for it") if variables else problem
 
 
 def _config_error(problems: Iterable[Problem], stood: Mapping[str, str]) -> ConfigError:

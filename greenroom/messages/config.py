@@ -113,7 +113,14 @@ def _session(given: Any) -> Any:
     return given
 
 
+def _base_url(url: str) -> str:
+    if urlsplit(url).path.endswith("/completions"):
+        raise ValueError("must end before the operation: leave out /chat/completions, or /completions")
+    return url
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+BaseUrl = Annotated[HttpUrl, AfterValidator(_base_url)]
 KeySource = SecretStr | tuple[SecretStr, ...] | Callable[[], str]
 
 
@@ -124,7 +131,7 @@ class ProviderConfig(Input):
     """None takes the profile's own wire: `openai-chat`, unless it says otherwise."""
     profile: str | None = Field(default=None, min_length=1)
     """None takes the profile that fits the provider's name or URL, else the plain one."""
-    base_url: HttpUrl | None = None
+    base_url: BaseUrl | None = None
     """Up to and without the operation: `https://api.openai.com/v1`. None takes the profile's own."""
     api_key: Given[
         str | SecretStr | Sequence[str | SecretStr] | Callable[[], str] | None,

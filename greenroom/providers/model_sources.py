@@ -42,8 +42,11 @@ def _openai_models(path: str = "/models", **facts: Any) -> ModelSource:
 
 _model_sources: dict[str, ModelSourceFactory] = {
     "anthropic": _anthropic_models,
+    "anthropic-text": _anthropic_models,
     "gemini": _gemini_models,
+    "gemini-interactions": _gemini_models,
     "ollama": _ollama_models,
+    "ollama-generate": _ollama_models,
     "lmstudio": _lmstudio_models,
     # Requests to these name deployments of one's own, which are in no list.
     "azure": partial(_openai_models, complete=False),

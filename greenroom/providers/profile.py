@@ -25,6 +25,8 @@ class Profile(Input):
     """None: there is no usual place; the configuration must give it."""
     hosts: tuple[str, ...] = ()
     """Ends of host names, or `:port`, by which a base URL is recognised."""
+    paths: tuple[str, ...] = ()
+    """Ends of a base URL's path that choose it among the profiles of one host: one server, two wires."""
     key_env: tuple[str, ...] = ()
     """Environment variables that usually hold the key, the first one set wins."""
     base_url_env: tuple[str, ...] = ()

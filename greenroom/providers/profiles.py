@@ -1,4 +1,4 @@
-"""The servers that speak OpenAI's chat wire, and where their dialects differ from it.
+"""The servers that greenroom knows: the wire of each, and where its dialect differs from it.
 
 A fact stands here when a recording or the server's own documentation shows it. Third parties add theirs
 with `register_profile`.
@@ -42,6 +42,14 @@ _BUILT_IN = (
         base_url_env=("XAI_BASE_URL",), excludes_reasoning=True, always_finishes=True, background=False,
         # Requests are limited per second; a minute's may not be spent in a burst.
         limit_windows_s={"requests": 1.0, "tokens": 60.0},
+    ),
+    Profile(
+        # The same host speaks OpenAI's chat wire as well: for providers whose configuration says so.
+        # What it leaves unread: https://platform.claude.com/docs/en/api/openai-sdk
+        name="anthropic-openai", base_url="https://api.anthropic.com/v1", hosts=("api.anthropic.com",),
+        key_env=("ANTHROPIC_API_KEY",), completions=False,
+        unsupported=frozenset({"n", "seed", "presence_penalty", "frequency_penalty", "logprobs",
+        "top_logprobs", "response_format", "reasoning_effort", "user"}),
     ),
     Profile(
         # Its own wire, not OpenAI's chat: what a model takes stands in anthropic/models.py.
@@ -115,7 +123,8 @@ _BUILT_IN = (
         always_finishes=True, background=False, encrypted_reasoning=False,
     ),
     Profile(
-        name="ollama", base_url="http://127.0.0.1:11434/v1", hosts=(":11434",), key_env=("OLLAMA_API_KEY",),
+        name="ollama", base_url="http://127.0.0.1:11434/v1", hosts=(":11434", "ollama.com"), paths=("/v1",),
+        key_env=("OLLAMA_API_KEY",),
         base_url_env=("OLLAMA_BASE_URL", "OLLAMA_HOST"), local=True, think_tags=True,
         unsupported=frozenset({"n", "tool_choice"}), responses_unsupported=frozenset({"tool_choice"}),
         background=False, encrypted_reasoning=False,
@@ -127,9 +136,18 @@ _BUILT_IN = (
         completions=False,
     ),
     Profile(
+        name="cohere-openai", base_url="https://api.cohere.ai/compatibility/v1", paths=("/compatibility/v1",),
+        hosts=("api.cohere.com", "api.cohere.ai"), key_env=("COHERE_API_KEY", "CO_API_KEY"),
+        completions=False,
+    ),
+    Profile(
         name="cohere", kind="cohere-chat", base_url="https://api.cohere.com",
         hosts=("api.cohere.com", "api.cohere.ai"), key_env=("COHERE_API_KEY", "CO_API_KEY"),
         base_url_env=("COHERE_BASE_URL", "CO_API_URL"), completions=False,
+    ),
+    Profile(
+        name="cloudflare-openai", hosts=("api.cloudflare.com",), paths=("/ai/v1",),
+        key_env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"), think_tags=True, completions=False,
     ),
     Profile(
         # The account stands in the base URL.
@@ -153,9 +171,9 @@ _BUILT_IN = (
         always_finishes=True, background=False, encrypted_reasoning=False,
     ),
     Profile(
-        # The same host speaks OpenAI's chat wire as well: for providers whose configuration says so.
         name="gemini-openai", base_url="https://generativelanguage.googleapis.com/v1beta/openai",
-        hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        hosts=("generativelanguage.googleapis.com",), paths=("/openai",),
+        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         completions=False,
     ),
     Profile(
@@ -167,7 +185,8 @@ _BUILT_IN = (
     Profile(
         name="gemini", kind="gemini", base_url="https://generativelanguage.googleapis.com/v1beta",
         hosts=("generativelanguage.googleapis.com",), key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        base_url_env=("GOOGLE_GEMINI_BASE_URL",), auth_header="x-goog-api-key", completions=False,
+        base_url_env=("GOOGLE_GEMINI_BASE_URL", "GEMINI_BASE_URL"), auth_header="x-goog-api-key",
+        completions=False,
     ),
     Profile(
         # Below .../projects/P/locations/L/publishers/google, which the configuration gives. The key is a token.
@@ -209,16 +228,18 @@ def fitting_profile(
     provider: str, profile: str | None, base_url: str | None, kind: str | None = None
 ) -> Profile:
     """The profile of a configured provider: the one that is named; else that of the provider's own name, where
-    its URL is the profile's own, its servers may stand anywhere, or it has a wire of its own; else the one
-    that knows the URL; else the one of that wire; else the plain one. Raises InvalidInput for a profile that
-    nobody registered.
+    its URL is the profile's own, its servers may stand anywhere, or it has a wire of its own and the URL's
+    path is not another one's; else the one that knows the URL; else the one of that wire; else the plain one.
+    Raises InvalidInput for a profile that nobody registered.
     """
     if profile is not None:
         return profile_for(profile)
     by_name = _profiles.get(provider)
-    if by_name is not None and (base_url is None or by_name.local or _has_own_wire(by_name, kind)):
-        return by_name
     found = _by_url(base_url or "", kind)
+    if by_name is not None:
+        by_path = kind is None and found is not None and _has_path(found, base_url or "")
+        if base_url is None or by_name.local or (_has_own_wire(by_name, kind) and not by_path):
+            return by_name
     if found is None and kind is not None:
         found = next((known for known in _profiles.values() if known.kind == kind), None)
     return found or GENERIC
@@ -230,12 +251,16 @@ def _has_own_wire(profile: Profile, kind: str | None) -> bool:
 
 
 def _by_url(base_url: str, kind: str | None = None) -> Profile | None:
-    """The newest that knows the URL's host, one of this wire before all others."""
+    """The newest that knows the URL's host; before all others one of this wire, then one with the URL's path."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     address = f"{host}:{parts.port}" if host and parts.port else ""
-    known = [profile for profile in reversed(_profiles.values()) if _knows(profile, host, address)]
-    return next((profile for profile in known if profile.kind == kind), known[0] if known else None)
+    known = (profile for profile in reversed(_profiles.values()) if _knows(profile, host, address))
+    return max(known, key=lambda p: (p.kind == kind, _has_path(p, base_url)), default=None)
+
+
+def _has_path(profile: Profile, base_url: str) -> bool:
+    return bool(profile.paths) and urlsplit(base_url).path.rstrip("/").endswith(profile.paths)
 
 
 def _knows(profile: Profile, host: str, address: str) -> bool:

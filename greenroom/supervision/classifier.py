@@ -6,7 +6,8 @@ Order:
   3  the provider's code, then its type (error_codes.py)
   4  phrases of its message, where the status allows them (error_phrases.py)
   5  the HTTP status; where none was told, a vague code (`server_error`)
-One kind of code is looked through: a server that is loading says so beside "unavailable" (llama.cpp).
+Two kinds of codes are looked through: a server that is loading says so beside "unavailable" (llama.cpp), and a
+key that was revoked is told beside "permission denied" (Google).
 """
 
 from greenroom.messages.failures import ErrorClass, ErrorEvidence
@@ -61,6 +62,9 @@ _RETRYABLE: frozenset[ErrorClass] = frozenset(
     {"transient", "rate_limit", "overloaded", "model_loading", "timeout", "protocol", "bug"}
 )
 
+_NEARER: dict[ErrorClass, ErrorClass] = {"overloaded": "model_loading", "permission": "credential"}
+"""Beside a code of the first class a phrase of the second is nearer to the cause."""
+
 
 def classify(evidence: ErrorEvidence) -> ErrorClass:
     """The class of a failure with this evidence. Total: what nothing matches is `unknown`."""
@@ -112,8 +116,9 @@ def _by_day(evidence: ErrorEvidence) -> ErrorClass | None:
 def _by_code(evidence: ErrorEvidence) -> ErrorClass | None:
     for word in (evidence.code, evidence.error_type):
         found = CODES.get(plain(word)) if word is not None else None
-        if found == "overloaded" and _by_phrase(evidence) == "model_loading":
-            return "model_loading"
+        nearer = _NEARER.get(found) if found is not None else None
+        if nearer is not None and _by_phrase(evidence) == nearer:
+            return nearer
         if found is not None:
             return found
     return None

@@ -61,7 +61,8 @@ _WORDS: dict[ErrorClass, str] = {
     "content_policy": """
         content_filter content_policy_violation ContentPolicyViolationError ResponsibleAIPolicyViolation
         content_filter_error moderation_blocked data_inspection_failed image_content_policy_violation
-        PROHIBITED_CONTENT sensitive_words_detected content_blocked
+        PROHIBITED_CONTENT sensitive_words_detected content_blocked bio_policy cyber_policy
+        misalignment_policy_violation
     """,
 }
 
@@ -75,6 +76,9 @@ _VAGUE_WORDS: dict[ErrorClass, str] = {
         invalid_request_error invalid_request bad_request BadRequestError invalid_argument ValidationException
         ValidationError invalid_parameter_error invalid_value invalid_type unsupported_parameter
         unsupported_value missing_required_parameter invalid_prompt INVALID_REQUEST_BODY
+        invalid_image invalid_image_format invalid_base64_image invalid_image_url invalid_image_mode
+        image_too_large image_too_small image_parse_error image_file_too_large unsupported_image_media_type
+        empty_image_file image_file_not_found failed_to_download_image data_residency_mismatch
         UnprocessableEntityError Client_specified_an_invalid_argument failed_precondition
     """,
     "rate_limit": "resource_exhausted Some_resource_has_been_exhausted",

@@ -44,7 +44,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"credit balance\b",
             r"insufficient (?:account )?(?:balance|credits?|funds|quota)\b",
             r"(?:more|any|add|purchase|buy) credits\b",
-            r"(?:used (?:up )?all|out of|no) (?:available |more )?credits\b",
+            r"(?:used (?:up )?all|out of|no) (?:available |more )?credits\b(?! (?:were|have been)\b)",
             (
                 r"(?:used up|exceeded|reached|exhausted|run out of|out of)\b.{0,60}?\b(?:included credits|monthly"
                 r"|credits? (?:limit|balance)|free (?:allocation|quota)|spend(?:ing)? limit|call volume quota"
@@ -114,6 +114,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
         (
             r"api[ _-]?key\b.{0,40}?\b(?:invalid|not valid|incorrect|expired|missing|wrong|revoked|not found)\b",
             r"(?:invalid|incorrect|wrong|missing|expired|no|bad|malformed)\b.{0,30}?\bapi[ _-]?key\b",
+            r"api[ _-]?key\b.{0,40}?\bleaked\b",
             r"security token\b",
         ),
     ),
@@ -123,7 +124,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
         (
             r"(?:invalid|expired|missing|no)\b.{0,20}?\b(?:token|auth\w*|credentials?|subscription key)\b",
             r"token (?:has |is )?expired\b",
-            r"authentication fail",
+            r"authentication (?:fail|error\b)",
             r"unauth\w+\b",
             r"signature (?:expired|does not match)\b",
         ),
@@ -135,7 +136,9 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"insufficient permissions?\b",
             r"(?:do|does) not have permission\b",
             r"location is not supported\b",
+            r"not available in your (?:country|region)\b",
             r"(?:country|region)\b.{0,20}?\bnot supported\b",
+            r"(?:organization|account|workspace|project) (?:has been|is|was) (?:disabled|suspended|deactivated)\b",
         ),
     ),
     (
@@ -159,6 +162,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
         (
             r"overloaded\b",
             r"(?:over|at|out of|no|insufficient) capacity\b",
+            r"capacity (?:is )?temporarily exceeded\b",
             r"high (?:demand|traffic|load|volume)\b",
             r"(?:server|service|model) (?:is )?(?:too |currently )?busy\b",
             r"(?:currently|temporarily) unavailable\b",
@@ -199,6 +203,7 @@ _PHRASES: tuple[tuple[ErrorClass, frozenset[int], tuple[str, ...]], ...] = (
             r"error was encountered\b",
             r"server had an error\b",
             r"timed? ?out\b",
+            r"eof$",
         ),
     ),
 )

@@ -58,6 +58,21 @@ def test_an_unknown_provider_lists_the_configured_and_the_variable_that_would_do
     )
 
 
+def test_what_is_said_to_set_would_configure_it(greenroom: Runner) -> None:
+    line = told(greenroom("chat", "--model", "cloudflare/m", "x"), 2)
+    assert "set CLOUDFLARE_AI_BASE_URL and CLOUDFLARE_API_TOKEN, or write [providers.cloudflare]" in line
+    line = told(greenroom("chat", "--model", "openai-responses/m", "x"), 2)
+    assert "is configured; write [providers.openai-responses] in greenroom.toml; configured: none" in line
+    line = told(greenroom("chat", "--model", "antropic/m", "x"), 2)
+    assert "in greenroom.toml; did you mean 'anthropic'; configured: none" in line
+
+
+def test_an_address_without_its_path_is_told(greenroom: Runner) -> None:
+    with Simulator() as simulator:
+        line = told(greenroom("chat", "--model", "openai/m", "x", OPENAI_BASE_URL=simulator.url), 1)
+    assert "(base_url stands in: environment variable OPENAI_BASE_URL; it has no path, and most" in line
+
+
 def test_a_model_without_provider_needs_one_where_there_are_several(greenroom: Runner) -> None:
     keys = {"OPENAI_API_KEY": SECRET, "GROQ_API_KEY": SECRET}
     line = told(greenroom("chat", "--model", "gpt", "x", **keys), 2)

@@ -85,6 +85,9 @@ def test_a_cancellation_says_what_the_server_knows_of_it() -> None:
     assert cancelled_line(told, 37) == "cancelled; the server was told to stop. about 37 tokens received"
     counted = completion(outcome="cancelled", attempts=(attempt(sent=True),), usage=Usage(output_tokens=36))
     assert cancelled_line(counted, 37) == "cancelled; the server was told to stop. 36 tokens received"
+    first = Usage(output_tokens=1, source="partial")
+    begun = completion(outcome="cancelled", attempts=(attempt(sent=True),), usage=first)
+    assert cancelled_line(begun, 37) == "cancelled; the server was told to stop. about 37 tokens received"
     unsent = completion(outcome="cancelled", attempts=(attempt(sent=False),))
     assert cancelled_line(unsent, 0) == "cancelled before anything was sent"
 

@@ -201,6 +201,13 @@ BAD_URLS = {
 }
 
 
+@pytest.mark.parametrize("operation", ["/chat/completions", "/completions", "/chat/completions/"])
+def test_a_base_url_that_holds_the_operation_is_told(operation: str) -> None:
+    told = error_of(lambda: ProviderConfig(base_url=f"https://llm.test/v1{operation}"))
+    assert "base_url" in told
+    assert "leave out /chat/completions, or /completions" in told
+
+
 @pytest.mark.parametrize("url", BAD_URLS)
 @pytest.mark.parametrize("field", ["base_url", "proxy"])
 def test_a_bad_url_is_refused_with_its_remedy(field: str, url: str) -> None:

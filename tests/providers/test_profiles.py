@@ -5,7 +5,7 @@ import pytest
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.request import ChatRequest
 from greenroom.providers.profile import Profile
-from greenroom.providers.profiles import profile_for, profile_names, register_profile
+from greenroom.providers.profiles import fitting_profile, profile_for, profile_names, register_profile
 
 ASKED_FOR = (
     "azure",
@@ -62,6 +62,45 @@ def test_facts_are_consistent(name: str) -> None:
 )
 def test_profile_is_found_by_the_url(url: str, name: str) -> None:
     assert profile_for(None, url).name == name
+
+
+OWN = "https://api.cloudflare.com/client/v4/accounts/X"
+GOOGLE = "https://generativelanguage.googleapis.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "name"),
+    [
+        ("https://api.cohere.ai/compatibility/v1", None, "cohere-openai"),
+        ("https://api.cohere.com/compatibility/v1/", None, "cohere-openai"),
+        ("https://api.cohere.com/compatibility/v1", "cohere-chat", "cohere"),
+        ("https://api.cohere.com/v2", None, "cohere"),
+        (f"{OWN}/ai/v1", None, "cloudflare-openai"),
+        (f"{OWN}/ai/run", None, "cloudflare"),
+        (f"{GOOGLE}/v1beta/openai", None, "gemini-openai"),
+        (f"{GOOGLE}/v1beta/openai/", None, "gemini-openai"),
+        (f"{GOOGLE}/v1beta", None, "gemini"),
+        (f"{GOOGLE}/v1beta", "gemini-interactions", "gemini-interactions"),
+        ("https://api.anthropic.com/v1", None, "anthropic"),
+        ("https://api.anthropic.com/v1", "openai-chat", "anthropic-openai"),
+        ("https://ollama.com/v1", None, "ollama"),
+        ("https://ollama.com", None, "ollama-native"),
+    ],
+)
+def test_the_path_tells_which_wire_of_a_host_is_meant(url: str, kind: str | None, name: str) -> None:
+    profile = fitting_profile("mine", None, url, kind)
+    assert profile.name == name
+    if "openai" in name:
+        assert (profile.kind, profile.auth_header) == ("openai-chat", "authorization")
+
+
+@pytest.mark.parametrize("name", ["cohere", "cloudflare", "gemini"])
+def test_the_path_counts_for_a_provider_of_that_name_too(name: str) -> None:
+    chat = profile_for(f"{name}-openai")
+    url = chat.base_url or f"{OWN}/ai/v1"
+    assert fitting_profile(name, None, url) is chat
+    assert fitting_profile(name, None, url, profile_for(name).kind) is profile_for(name)
+    assert fitting_profile(name, None, "https://gateway.test/v1") is profile_for(name)
 
 
 def test_unknown_name_lists_the_known_ones() -> None:

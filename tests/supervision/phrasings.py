@@ -161,6 +161,8 @@ QUOTA: tuple[Row, ...] = (
         "Out of call volume quota. Quota will be replenished in 2.12:13:14."}, "quota", None),
     ("Together: docs.together.ai/docs/error-codes", 402, "Payment Required", "quota", None),
     ("Groq", 400, openai("Billing is not active", None, "billing_not_active"), "quota", None),
+    ("Cohere, trial", 429, {"message": "You are using a Trial key, which is limited to 1000 API calls / month."},
+        "quota", None),
     ("Cohere", 402, {"message": "Please add or update your payment method."}, "quota", None),
 )  # fmt: skip
 
@@ -311,6 +313,10 @@ OTHERS: tuple[Row, ...] = tuple(
             "unsupported_country_region_territory"), "permission"),
         ("Gemini, place", 400, google(400, "FAILED_PRECONDITION",
             "User location is not supported for the API use."), "permission"),
+        ("Gemini, leaked", 403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked. Please use "
+            "another API key."), "credential"),
+        ("Gemini, country", 400, google(400, "FAILED_PRECONDITION", "Gemini API free tier is not available in "
+            "your country. Please enable billing on your project in Google AI Studio."), "permission"),
         ("Groq", 400, openai("The model requires terms acceptance.", None, "model_terms_required"),
             "permission"),
         # the server's bad day
@@ -342,5 +348,23 @@ OTHERS: tuple[Row, ...] = tuple(
         ("OpenAI, a name", 400, openai("Invalid 'user': string too long. Expected a string with maximum length "
             "64, but got a string with length 90 instead.", "invalid_request_error",
             "string_above_max_length"), "invalid_request"),
+        # a second look, at what sounds like something else
+        ("OpenRouter, moderation", 403, {"error": {"code": 403, "message": 'openai/gpt-4 requires moderation on '
+            'OpenAI. Your input was flagged for "violence". No credits were charged.'}}, "content_policy"),
+        ("Cloudflare, its own gate", 403, {"success": False, "errors": [{"code": 10000,
+            "message": "Authentication error"}]}, "credential"),
+        ("Cloudflare, in short", 429, {"errors": [{"code": 3040,
+            "message": "Capacity temporarily exceeded, please try again."}]}, "overloaded"),
+        ("Anthropic, disabled", 400, anthropic("invalid_request_error", "This organization has been disabled."),
+            "permission"),
+        ("Ollama, inside the stream, its runner gone", 200, {"error": "POST predict: Post "
+            '"http://127.0.0.1:1/completion": EOF'}, "transient"),
+        ("Responses, a policy", 200, openai("flagged", None, "bio_policy"), "content_policy"),
+        ("Responses, an alignment policy", 200, openai("m", None, "misalignment_policy_violation"),
+            "content_policy"),
+        ("Responses, a picture", 200, openai("m", None, "invalid_image_format"), "invalid_request"),
+        ("Responses, a picture elsewhere", 200, openai("m", None, "failed_to_download_image"),
+            "invalid_request"),
+        ("Responses, a store", 200, openai("timeout", None, "vector_store_timeout"), "transient"),
     )
 )  # fmt: skip

@@ -33,6 +33,9 @@ _FAILING: dict[str, tuple[bool, str]] = {
 _NONE_YET = frozenset({"", "FINISH_REASON_UNSPECIFIED"})
 """The empty value of the enumeration: no reason yet."""
 
+_NO_BLOCK = frozenset({"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
+"""The same of a prompt's block, in the words of both of Google's APIs."""
+
 
 def finish_word(given: Any) -> str | None:
     """The finish reason as Google says it; None where there is none yet. Servers may send its number."""
@@ -64,7 +67,7 @@ def failure_of(finish: str, message: Any) -> ErrorEvidence | None:
 def blocked(feedback: Any) -> ErrorEvidence | None:
     """The prompt was blocked: nothing is generated. As elsewhere a refused prompt is a failure, not an answer."""
     reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
-    if not isinstance(reason, str) or not reason:
+    if not isinstance(reason, str) or reason in _NO_BLOCK:
         return None
     message = feedback.get("blockReasonMessage")
     told = message if isinstance(message, str) and message else f"the prompt was blocked: {reason}"

@@ -119,7 +119,9 @@ class ChatDecoder(WireDecoder):
             return self._completed()
         if clean and chunks.is_finished:
             return self._completed()
-        return self._failed(self._cut_short() if clean else BROKEN)
+        if not clean:
+            return self._failed(BROKEN)
+        return self._failed((None if self._done else self._stray_error()) or self._cut_short())
 
     @override
     def _cut_short(self) -> ErrorEvidence:

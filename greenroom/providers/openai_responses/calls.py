@@ -55,6 +55,11 @@ class Call:
         self.started, self.completed = True, part.complete
         return self
 
+    @property
+    def is_open(self) -> bool:
+        """Its whole arguments were not told yet."""
+        return not (self.completed or self._tried)
+
     def note(self, item: dict[str, Any]) -> None:
         """What an item, or an event of it, says of the call; the first value of each holds."""
         self.item_id = self.item_id or _word(item.get("id")) or _word(item.get("item_id"))

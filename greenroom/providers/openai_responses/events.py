@@ -171,7 +171,7 @@ class Events:
         fate = self._numbers.take(told.get("sequence_number"), kind in _OPENING)
         if fate == "old":
             return
-        if fate == "lost":
+        if fate == "lost" and not self._passes_over(kind, told):
             self.failure = protocol(
                 f"sequence_number {told['sequence_number']} does not follow {self._numbers.last}: "
                 "events were lost or came out of order"
@@ -200,6 +200,17 @@ class Events:
             self.progress, self._output.worked = True, False
         self.failure = self.failure or self._said.failure
 
+    def _passes_over(self, kind: str, told: dict[str, Any]) -> bool:
+        """What may be lost before this event is told whole: by it, or in the output of the last event."""
+        number, response = told["sequence_number"], told.get("response")
+        if not self._numbers.may_skip_to(number):
+            return False
+        ends = kind in ENDS and isinstance(response, dict) and bool(response.get("output"))
+        if not (ends or (kind not in ENDS and self._output.closes_a_gap(kind, told))):
+            return False
+        self._numbers.skip_to(number)
+        return True
+
     def _take_last(self, kind: str, told: dict[str, Any]) -> None:
         """What follows an error: its usage and status, and nothing more of an answer."""
         response = told.get("response")
@@ -223,6 +234,10 @@ class Events:
         """The last event: what no event before it said, and how the answer ended."""
         output = response.get("output")
         whole = status not in ("failed", "cancelled")
+        if whole and self._numbers.gaps and not output:
+            self._said.fail(
+                "events were lost: sequence_number has a gap, and no event told all of the output"
+            )
         if whole:
             self._output.close(output if isinstance(output, list) else [], finished=status != "incomplete")
         self._ends = (end_of(response, status, self._output.has_calls, self._said.refused),)

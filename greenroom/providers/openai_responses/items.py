@@ -51,6 +51,13 @@ class Item:
         """Only this wire understands it."""
         return self.call is None and self.kind not in ("message", "reasoning", "")
 
+    @property
+    def is_open(self) -> bool:
+        """More pieces of it can come."""
+        call = self.call
+        runs = any(not part.done for part in self.parts.values()) if call is None else call.is_open
+        return runs and not self.done
+
     def note(self, item: dict[str, Any]) -> None:
         """What `output_item.added` says beside the item's content."""
         if self.call is not None:
@@ -78,11 +85,19 @@ class Item:
         kind, field = _TEXTS.get(str(told.get("type")), ("text", ""))
         whole = told.get(field)
         index = index if type(index) is int else 0
-        known = self.parts.get((place, index))
-        if isinstance(whole, str) and (known or (whole and not self.has_begun_before)):
-            part = self.part(kind, place, index)
+        if not isinstance(whole, str):
+            return
+        known = self.parts.get((place, index)) or self._moved(kind, place, whole)
+        if known or (whole and not self.has_begun_before):
+            part = known if known is not None and known.kind == kind else self.part(kind, place, index)
             part.close(whole, event)
             self.annotate(part, told.get("annotations"))
+
+    def _moved(self, kind: TextKind, place: str, whole: str) -> Part | None:
+        """The newest part, where its deltas said this text at another index (vLLM counts on before it is done)."""
+        (where, _), part = next(reversed(self.parts.items()), (("", None), None))
+        is_same = part is not None and (where, part.kind) == (place, kind) and part.says(whole)
+        return part if is_same else None
 
     def annotate(self, part: Part, annotations: Any) -> None:
         """Those of the whole part that no event told."""

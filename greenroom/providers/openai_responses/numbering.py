@@ -1,5 +1,7 @@
 """The numbers of the events: a gap is loss, a repeat after a resume is dropped, a step back is disorder.
 
+A gap is none where what follows tells whole what could have been lost (Events); in a resumed stream it always is.
+
 Events without a number (some servers number none, or not the first ones) may each have taken one. A server
 whose second number equals its first does not count at all: its numbers are not looked at.
 """
@@ -7,12 +9,13 @@ whose second number equals its first does not count at all: its numbers are not 
 from typing import Any, Literal
 
 _MAX = 10**15
+_GAPS_MAX = 64
 
 
 class Numbering:
     """One owner. `last` is the newest number, None where the server gave none."""
 
-    __slots__ = ("_counts", "_ignored", "_resumed", "_unnumbered", "is_sure", "last")
+    __slots__ = ("_counts", "_ignored", "_resumed", "_unnumbered", "gaps", "is_sure", "last")
 
     def __init__(self, last: int | None = None) -> None:
         """`last`: the cursor of a stream that goes on from there."""
@@ -21,6 +24,8 @@ class Numbering:
         self._counts = self._resumed
         self._ignored = False
         self._unnumbered = 0
+        self.gaps = 0
+        """So many were passed over."""
         self.is_sure = self._counts
         """The next number can only be `last + 1`, and is taken by setting `last`: the hot path."""
 
@@ -47,3 +52,13 @@ class Numbering:
             self._counts = True
         self.last, self._unnumbered, self.is_sure = number, 0, self._counts
         return "new"
+
+    def may_skip_to(self, number: int) -> bool:
+        """The number that was taken for lost is ahead, and gaps in this stream may be passed over."""
+        return not self._resumed and self.last is not None and number > self.last and self.gaps < _GAPS_MAX
+
+    def skip_to(self, number: int) -> None:
+        """Passes over the gap before this number."""
+        self.last, self._unnumbered, self._counts = number, 0, True
+        self.is_sure = True
+        self.gaps += 1

@@ -95,6 +95,15 @@ class Output:
             if finished and item.call is not None:
                 item.call.close(None, final=True)
 
+    def closes_a_gap(self, kind: str, told: dict[str, Any]) -> bool:
+        """Nothing can have been lost before this event but what it tells whole itself, or the last event does."""
+        if kind.endswith(".delta"):
+            return False
+        given = told.get("item")
+        place = {**told, "item_id": given.get("id")} if isinstance(given, dict) else told
+        closed = self._known(place) if kind.endswith(".done") else None
+        return all(item is closed or not item.is_open for item in self._items)
+
     def running(self, kind: str, told: dict[str, Any]) -> Part | Call | None:
         """What takes further pieces like this event's, and nothing beside them."""
         name = kind.removesuffix(".delta")

@@ -85,6 +85,11 @@ class Part:
         elif not same:
             self._said.differs(event)
 
+    def says(self, whole: str) -> bool:
+        """This very text was said here, and something was."""
+        self.sum()
+        return 0 < self._size == len(whole) and crc32(whole.encode()) == self._crc
+
     def mark(self, marks: FrozenMap) -> None:
         """Says the marks now, without text."""
         self._marks = FrozenMap({**self._marks, **marks})

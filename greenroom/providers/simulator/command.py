@@ -22,12 +22,23 @@ from greenroom.providers.simulator.script import Script
 from greenroom.providers.simulator.script_file import load_rules
 from greenroom.providers.simulator.server import Simulator
 
+WIRES = (
+    ("openai-chat, openai-completions, openai-responses", "/v1", "OPENAI_BASE_URL"),
+    ("anthropic, anthropic-text", "", "ANTHROPIC_BASE_URL"),
+    ("gemini, gemini-interactions", "", "GOOGLE_GEMINI_BASE_URL"),
+    ("ollama, ollama-generate", "", "OLLAMA_NATIVE_BASE_URL"),
+    ("cohere-chat", "", "COHERE_BASE_URL"),
+    ("cloudflare-ai", "/client/v4/accounts/any", "CLOUDFLARE_AI_BASE_URL"),
+)
+"""Kinds, what follows the address, and the variable that sends that provider here."""
 _BAD_USE = 2
 _PROMPT_SHOWN = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
+    kinds = ", ".join(kinds for kinds, _, _ in WIRES)
+    parser.epilog = f"It speaks {kinds}, below one address; --profile is a dialect of the first."
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=18080, help="0: any free port (default: %(default)s)")
     parser.add_argument(
@@ -142,8 +153,14 @@ def _ready(simulator: Simulator, api_key: str | None) -> str:
     return (
         f"READY {simulator.base_url}\n"
         f"  export OPENAI_BASE_URL={simulator.base_url} OPENAI_API_KEY={'KEY' if api_key else 'any'}\n"
-        f"  curl -N {simulator.base_url}/chat/completions {asks}"
+        f"  curl -N {simulator.base_url}/chat/completions {asks}\n"
+        f"  the other wires are spoken here, too; with {'that' if api_key else 'any'} key in the usual variable:\n"
+        + _addresses(simulator.url)
     )
+
+
+def _addresses(url: str) -> str:
+    return "\n".join(f"  export {variable}={url}{path}  # {kinds}" for kinds, path, variable in WIRES[1:])
 
 
 def _line(record: RequestRecord, *, prompts: bool) -> str:

@@ -33,7 +33,7 @@ class ModelListsWire:
 
     def takes(self, request: HttpRequest) -> bool:
         if request.path == "/v1/models":
-            return "anthropic-version" in request.headers
+            return not request.headers.keys().isdisjoint(("anthropic-version", "x-goog-api-key"))
         return request.path in _LISTS or request.path == "/api/show"
 
     def key(self, request: HttpRequest) -> str | None:
@@ -49,7 +49,8 @@ class ModelListsWire:
             raise Refused(405, f"Not allowed to {request.method} on {request.path}.")
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         if request.path == "/v1/models":
-            return json_reply(200, _anthropic(models, query, desk.created_s))
+            theirs = _anthropic if "anthropic-version" in request.headers else _gemini
+            return json_reply(200, theirs(models, query, desk.created_s))
         return json_reply(200, _LISTS[request.path](models, query, desk.created_s))
 
     def refusal(self, refused: Refused, dialect: Dialect) -> Reply:

@@ -193,7 +193,12 @@ class WireDecoder:
             return self._failed(reader.failure)
         if clean and reader.is_finished:
             return self._completed()
-        return self._failed(self._cut_short() if clean else BROKEN)
+        return self._failed((self._stray_error() or self._cut_short()) if clean else BROKEN)
+
+    def _stray_error(self) -> ErrorEvidence | None:
+        """An error's JSON in no event: so a server ends that has stopped to stream (Google, some gateways)."""
+        told = _json_or_none(self._framing.stray)
+        return in_stream(told) if isinstance(told, (dict, list)) and tells_error(told) else None
 
     def _cut_short(self) -> ErrorEvidence:
         stray = self._framing.stray

@@ -48,8 +48,8 @@ _CONTEXT = tuple(
         rf"range of input length should be \[\d{{1,9}}, {_L}\]",
     )
 )
-_WINDOW_S = {"sec": 1.0, "min": 60.0, "hou": 3600.0, "day": 86400.0}
-_TIME = r"(?P<window>second|sec|minute|min|hour|day)"
+_WINDOW_S = {"sec": 1.0, "min": 60.0, "hou": 3600.0, "day": 86400.0, "mon": 2_592_000.0}
+_TIME = r"(?P<window>second|sec|minute|min|hour|day|month)"
 _RATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

@@ -26,6 +26,14 @@ def models(query: ModelQuery) -> ListedModels:
     return model_source_for(query.target.kind, query.target.profile).models(query)
 
 
+@pytest.mark.parametrize(
+    ("kind", "usual"),
+    [("anthropic-text", "anthropic"), ("gemini-interactions", "gemini"), ("ollama-generate", "ollama")],
+)
+def test_a_servers_second_wire_has_the_list_of_its_first(kind: str, usual: str) -> None:
+    assert type(model_source_for(kind, None)) is type(model_source_for(usual, None))
+
+
 # ---- OpenAI's, and who is compatible
 
 

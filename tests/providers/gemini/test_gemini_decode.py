@@ -232,6 +232,14 @@ def test_finish_reasons_that_are_failures(finish: str, error_class: str, retryab
     )
 
 
+def test_a_block_reason_that_says_nothing_is_no_block() -> None:
+    feedback = {"blockReason": "BLOCK_REASON_UNSPECIFIED", "safetyRatings": []}
+    chunk = {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}
+    outcome = run(f"data: {json.dumps(chunk | {'promptFeedback': feedback})}\r\n\r\n".encode())
+    assert outcome.answer is not None
+    assert outcome.choice.text == "x"
+
+
 @pytest.mark.parametrize("reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SOMETHING_NEW"])
 def test_a_blocked_prompt_is_refused_content(reason: str) -> None:
     outcome = both(

@@ -72,7 +72,8 @@ def test_keys_go_where_the_profile_says() -> None:
 
 def test_profiles_by_address_and_wire() -> None:
     host = "https://generativelanguage.googleapis.com/v1beta/openai"
-    assert fitting_profile("mine", None, host).name == "gemini"
+    assert fitting_profile("mine", None, host).name == "gemini-openai"
+    assert fitting_profile("mine", None, host, "gemini").name == "gemini"
     assert fitting_profile("mine", None, host, "openai-chat").name == "gemini-openai"
     assert fitting_profile("mine", None, "https://x.test", "gemini").name == "gemini"
 

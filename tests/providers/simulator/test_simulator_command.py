@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 from simulator_client import chat
 
+from greenroom.config import read_config
+from greenroom.providers.profiles import fitting_profile
+from greenroom.providers.registry import codec_kinds
 from greenroom.providers.simulator import Simulator
-from greenroom.providers.simulator.command import add_arguments, run
+from greenroom.providers.simulator.command import WIRES, add_arguments, run
 
 MAIN = (
     "import argparse, sys; from greenroom.providers.simulator.command import add_arguments, run;"
@@ -41,6 +44,9 @@ def running(*args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             base_url = ready.split()[1]
             assert f"OPENAI_BASE_URL={base_url}" in environ
             assert f"curl -N {base_url}/chat/completions" in curl
+            process.stdout.readline()
+            told = [process.stdout.readline().split() for _ in WIRES[1:]]
+            assert all(line[:1] == ["export"] for line in told)
             yield process, base_url
         finally:
             process.kill()
@@ -55,6 +61,15 @@ def post(base_url: str, content: str, **headers: str) -> str:
     with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
         body: str = response.read().decode()
         return body
+
+
+def test_every_wire_is_named_with_the_variable_that_sends_its_provider_here() -> None:
+    assert {kind for kinds, _, _ in WIRES for kind in kinds.split(", ")} == set(codec_kinds())
+    for kinds, path, variable in WIRES:
+        found = read_config(None, {variable: f"http://127.0.0.1:9{path}"}).config.providers
+        ((name, provider),) = found.items()
+        profile = fitting_profile(name, None, provider.base_url)
+        assert profile.kind == kinds.split(", ")[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
