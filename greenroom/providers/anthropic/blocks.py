@@ -67,6 +67,11 @@ class Blocks:
         self.odd = False
         """The newest delta was of a type that no block here knows."""
 
+    @property
+    def any_calls(self) -> bool:
+        """The caller is asked for a tool's result."""
+        return self._calls > 0
+
     def start(self, index: Any, given: dict[str, Any], size: int) -> None:
         self.stop(index)
         self._settle()

@@ -21,6 +21,7 @@ from greenroom.providers.anthropic.turns import (
     wire_turns,
 )
 from greenroom.providers.anthropic.words import WIRE
+<<<<<<< HEAD
 from greenroom.providers.wire.fitting import (
     DROP,
     asked_fields,
@@ -30,6 +31,10 @@ from greenroom.providers.wire.fitting import (
     refuse_or_say,
     uncarried_parts,
 )
+=======
+from greenroom.providers.left_out import say_left_out
+from greenroom.providers.wire.asked_format import format_asked
+>>>>>>> w-onemeaning
 from greenroom.providers.wire.foreign import foreign_parts, is_foreign
 
 NOT_ON_THIS_WIRE = (
@@ -136,8 +141,9 @@ def _thinking(request: ChatRequest, facts: Facts, model: str) -> Iterator[Proble
 
 def _formats(request: ChatRequest, facts: Facts, model: str, options: StreamingOptions) -> Iterator[Problem]:
     given = request.response_format
-    if options.json_mode or (given is not None and given.type == "json_object"):
-        path = "response_format" if given is not None else "options.json_mode"
+    asked = format_asked(request, options)
+    if asked is not None and asked.type == "json_object":
+        path = "response_format" if asked is given else "options.json_mode"
         yield Problem(path, "", "this wire has no free JSON: give a json_schema, or say it in the prompt")
     elif given is not None and given.type == "json_schema" and not facts.json_schema:
         yield Problem("response_format", "'json_schema'", f"{model} takes no schema; {DROP}")

@@ -157,7 +157,10 @@ class Events:
 
     def answer(self) -> Answer:
         raw = self.stop_reason
-        ends = () if raw is None else (ChoiceEnd(reason=REASONS.get(raw, "unknown"), raw=raw),)
+        reason = REASONS.get(raw or "", "unknown")
+        if reason == "stop" and self._blocks.any_calls:
+            reason = "tool_calls"
+        ends = () if raw is None else (ChoiceEnd(reason=reason, raw=raw),)
         cited = {"citations": self._blocks.citations} if self._blocks.citations else {}
         return Answer(
             response_id=self.response_id or None, model=self.model, ends=ends, usage=self._counted(),

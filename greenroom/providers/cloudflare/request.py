@@ -18,6 +18,7 @@ from greenroom.messages.retry_state import RetryState
 from greenroom.providers.openai_chat.request import request_headers
 from greenroom.providers.openai_chat.turns import continue_answer, wire_turns
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.asked_format import format_asked
 
 _AS_THEY_ARE = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
 _OTHER_PATHS = ("/v1", "/run", "/ai")
@@ -73,9 +74,9 @@ def _nameless(message: Message) -> Message:
 
 
 def _format(request: ChatRequest, options: StreamingOptions) -> dict[str, Any] | None:
-    given = request.response_format
+    given = format_asked(request, options)
     if given is None or given.type == "text":
-        return {"type": "json_object"} if given is None and options.json_mode else None
+        return None
     if given.json_schema is None:
         return {"type": "json_object"}
     return {"type": "json_schema", "json_schema": thaw(given.json_schema)}

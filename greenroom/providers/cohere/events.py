@@ -159,7 +159,7 @@ class Events:
         """No more comes: what was held back goes out, whole calls are completed, then the usage, once."""
         for _, half in self._json.left():
             self._say(half, 0, EMPTY_MAP)
-        self._calls.finish()
+        self._calls.finish(at_limit=self._over and self._reason() == "length")
         if self._counted() != NO_USAGE and not self._usage_told:
             self._usage_told = True
             self._writer.usage(self._counted())

@@ -19,6 +19,7 @@ from greenroom.providers.cohere.turns import wire_turns
 from greenroom.providers.openai_chat.request import request_headers
 from greenroom.providers.openai_chat.turns import continue_answer
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.asked_format import format_asked
 
 _OTHER_PATHS = ("/v1", "/v2", "/compatibility")
 _CHOICES = {"required": "REQUIRED", "none": "NONE"}
@@ -66,9 +67,9 @@ def _thinking(request: ChatRequest) -> dict[str, Any] | None:
 
 
 def _format(request: ChatRequest, options: StreamingOptions) -> dict[str, Any] | None:
-    given = request.response_format
+    given = format_asked(request, options)
     if given is None:
-        return {"type": "json_object"} if options.json_mode else None
+        return None
     if given.json_schema is None:
         return {"type": given.type}
     return {"type": "json_object", "json_schema": thaw(given.json_schema)}

@@ -24,6 +24,13 @@ DIALECT = Dialect(
     rate_limit_headers=FrozenMap(),
 )
 """How this server words errors and names calls; the rest of a dialect is the chat wire's."""
+_WORDS = {
+    "stop": "COMPLETE",
+    "length": "MAX_TOKENS",
+    "tool_calls": "TOOL_CALL",
+    "content_filter": "ERROR_TOXIC",
+}
+"""A script's chat words as this wire's own."""
 _USUAL_ERROR = "internal server error"
 _DONE = b"data: [DONE]\n\n"
 
@@ -145,7 +152,8 @@ class EventWriter:
 
     def _end(self) -> dict[str, Any]:
         script, facts = self._script, self._facts
-        reason = script.finish_reason or ("TOOL_CALL" if script.tool_calls else "COMPLETE")
+        usual = "TOOL_CALL" if script.tool_calls else "COMPLETE"
+        reason = _WORDS.get(script.finish_reason or "", script.finish_reason) or usual
         if script.usage == "absent":
             return {"finish_reason": reason}
         tokens = {"input_tokens": facts["prompt"], "output_tokens": facts["completion"]}

@@ -177,7 +177,7 @@ def _call(call: ScriptToolCall, script: Script, number: int) -> dict[str, Any]:
 def _arguments(call: ScriptToolCall) -> Any:
     """An object: this wire knows no arguments that are cut. Other text stands under `text`."""
     try:
-        value = json.loads(call.arguments_text)
+        value = json.loads(call.arguments_text or "{}")
     except ValueError:
         value = None
     return value if isinstance(value, dict) else {"text": call.arguments_text}

@@ -264,8 +264,8 @@ class Events:
         self._take_usage(given.get("usage"))
 
     def _ended(self) -> None:
-        self._steps.finish()
         self._status = self._status or "completed"
+        self._steps.finish(at_limit=self._reason() == "length")
         if self._status in _FAILING:
             self.failure = self.failure or self._failed()
         self.is_over = True

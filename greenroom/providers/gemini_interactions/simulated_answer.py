@@ -181,7 +181,7 @@ def _calls(script: Script) -> Iterator[dict[str, Any]]:
 
 def _arguments(call: ScriptToolCall) -> Any:
     try:
-        value = json.loads(call.arguments_text)
+        value = json.loads(call.arguments_text or "{}")
     except ValueError:
         value = None
     return value if isinstance(value, dict) else {"text": call.arguments_text}

@@ -47,6 +47,7 @@ class Steps:
     __slots__ = (
         "_allowance",
         "_calls",
+        "_empty",
         "_open",
         "_seed",
         "_unfinished",
@@ -67,10 +68,13 @@ class Steps:
         last = delivered[-1] if delivered else None
         self._unfinished = last if isinstance(last, ToolCallPart) and not last.complete else None
         self.annotations: list[Any] = []
+        self._empty: tuple[int, str, str] | None = None
+        """The newest call, stopped without arguments: `{}`, unless the answer turns out to be cut."""
 
     def start(self, index: int, given: dict[str, Any]) -> None:
         """A step begins; it may bring its content at once."""
         self.stop(index)
+        self._settle()
         kind = given.get("type")
         step = self._begin(index, kind if isinstance(kind, str) else "model_output")
         if step.kind in _TEXTS:
@@ -134,10 +138,17 @@ class Steps:
                 step.item["arguments"] = _json_or_text("".join(step.arguments))
             self._say_item(step.item)
 
-    def finish(self) -> None:
-        """The interaction is over, and with it every step."""
+    def finish(self, *, at_limit: bool = False) -> None:
+        """The interaction is over, and with it every step. `at_limit`: the tokens ran out."""
         for index in list(self._open) or [0]:
             self.stop(index)
+        if not at_limit:
+            self._settle()
+
+    def _settle(self) -> None:
+        empty, self._empty = self._empty, None
+        if empty is not None:
+            self._writer.call_completed(0, empty, "{}")
 
     def _begin(self, index: int, kind: str) -> _Step:
         self._allowance.left -= _CALL_BYTES
@@ -206,8 +217,10 @@ class Steps:
         if step.call is None:
             return
         arguments = "".join(step.arguments)
-        arguments = arguments if arguments.strip() else "{}"
-        if _parses(arguments):
+        if not arguments.strip():
+            self._settle()
+            self._empty = step.call
+        elif _parses(arguments):
             self._writer.call_completed(0, step.call, arguments)
 
     def _keep(self, step: _Step, given: dict[str, Any]) -> None:

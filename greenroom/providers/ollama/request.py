@@ -19,6 +19,7 @@ from greenroom.providers.ollama.turns import wire_turns
 from greenroom.providers.openai_chat.request import request_headers
 from greenroom.providers.openai_chat.turns import continue_answer
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.asked_format import format_asked
 
 _NDJSON = "application/x-ndjson"
 _OTHER_PATHS = ("/v1", "/api")
@@ -106,9 +107,9 @@ def _options(request: ChatRequest) -> dict[str, Any]:
 
 
 def _format(request: ChatRequest, options: StreamingOptions) -> Any:
-    given = request.response_format
+    given = format_asked(request, options)
     if given is None or given.type == "text":
-        return "json" if given is None and options.json_mode else None
+        return None
     return "json" if given.json_schema is None else thaw(given.json_schema)
 
 

@@ -136,7 +136,7 @@ class Choice:
             self._enter("text")
             self._writer.text(self.index, self.block, "", self._beside())
         self._enter("")
-        self._tools.finish(cut=failed and self.finish is None)
+        self._tools.finish(cut=failed and self.finish is None, at_limit=self.reason() == "length")
 
     def reason(self) -> FinishReason:
         """In our word. A stop that asks for tools is `tool_calls`, and one behind a refusal `refusal`."""

@@ -103,7 +103,7 @@ class Chunks:
         self.has_finish = False
         """A choice has its finish reason."""
         self.is_over = False
-        """The answer came whole, not streamed."""
+        """The answer came whole, or its end marker was read."""
         self.odd: Any = None
         """The JSON value that `take` last refused."""
         self.model: str | None = None
@@ -269,7 +269,7 @@ class Chunks:
 
     def _counted(self) -> Usage:
         """The newest counts; made once, as the last delta and the answer both tell them."""
-        source: UsageSource = "partial" if self.failure or self.is_open else "provider"
+        source: UsageSource = "partial" if self.failure or (self.is_open and not self.is_over) else "provider"
         if self._count is None or self._count.source != source:
             self._count = usage_of(self._usage, source, self.profile.excludes_reasoning)
         return self._count

@@ -115,6 +115,7 @@ class ChatDecoder(WireDecoder):
         if chunks.failure is not None:
             return self._failed(chunks.failure)
         if self._done and not chunks.is_empty and not (profile.always_finishes and chunks.is_open):
+            chunks.is_over = True
             return self._completed()
         if clean and chunks.is_finished:
             return self._completed()

@@ -16,6 +16,7 @@ from greenroom.messages.request import ChatRequest, ResponseFormat, ToolChoice, 
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.openai_chat.turns import continue_answer, wire_turns
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.asked_format import format_asked
 
 _AS_THEY_ARE = (
     "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs",
@@ -39,7 +40,7 @@ def request_body(call: Call, profile: Profile, resume: RetryState | None = None)
             body["stream_options"] = {"include_usage": True}
     for name in _AS_THEY_ARE:
         value = getattr(request, name)
-        if value is not None and name not in left_out:
+        if value is not None and name not in left_out and (name != "top_logprobs" or request.logprobs):
             body[name] = value
     if request.n != 1 and "n" not in left_out:
         body["n"] = request.n
@@ -88,7 +89,7 @@ def _choice(choice: ToolChoice) -> Any:
 
 
 def _format(request: ChatRequest, options: StreamingOptions, profile: Profile) -> dict[str, Any]:
-    given = request.response_format or (ResponseFormat(type="json_object") if options.json_mode else None)
+    given = format_asked(request, options)
     if given is None or "response_format" in profile.unsupported:
         return {}
     if given.type == "json_object" and not profile.json_object:
@@ -96,6 +97,8 @@ def _format(request: ChatRequest, options: StreamingOptions, profile: Profile) -
     if given.json_schema is None:
         return {"response_format": {"type": given.type}}
     schema: dict[str, Any] = {"name": given.name, "schema": thaw(given.json_schema)}
+    if given.description is not None:
+        schema["description"] = given.description
     if given.strict is not None:
         schema["strict"] = given.strict
     return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -10,7 +10,8 @@ its id; without either, to the newest call. It begins another call when
 
 A call is announced once its id and name are known; what comes of its arguments before that is held back.
 A call whose id never comes gets one made of the stream's id: nine letters and digits, which every server
-takes back. It is completed when it is known to be over and its arguments are JSON; "" stands for `{}`.
+takes back. It is completed when it is known to be over and its arguments are JSON; "" stands for `{}`, but in
+the last call of an answer that ran out of tokens: nobody knows what was to come.
 """
 
 import hashlib
@@ -96,14 +97,15 @@ class ToolCalls:
         call = self.latest
         return call is not None and call.started and not call.completed and not call.held
 
-    def finish(self, *, cut: bool = False) -> None:
+    def finish(self, *, cut: bool = False, at_limit: bool = False) -> None:
         """No more comes: every call that is whole is completed, in the order in which they began.
 
-        `cut`: arguments may be missing, so a call without any is not whole.
+        `cut`: arguments may be missing, so a call without any is not whole. `at_limit`: the tokens ran out, so the
+        newest call without any is not.
         """
         for call in self._calls:
             self._announce(call, for_good=True)
-            self._complete(call, empty_is_whole=not cut)
+            self._complete(call, empty_is_whole=not (cut or (at_limit and call is self._newest)))
 
     @property
     def any(self) -> bool:

@@ -88,8 +88,10 @@ class Call:
         """
         if self.completed or (self._tried and not final):
             return
-        self._tried = True
         self._supply(whole)
+        if not (final or self.custom or self._buffer.tell()):
+            return  # the item tells whether a limit struck before the first argument
+        self._tried = True
         if final:
             self.call_id = self.call_id or self.item_id or self._made_id()
             self.name = self.name or "unknown"

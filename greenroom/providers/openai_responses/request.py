@@ -20,6 +20,7 @@ from greenroom.providers.openai_responses.decode import NO_ENCRYPTED_REASONING
 from greenroom.providers.openai_responses.events import number_of
 from greenroom.providers.openai_responses.turns import input_items
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.asked_format import format_asked
 
 _AS_THEY_ARE = ("temperature", "top_p", "max_output_tokens", "top_logprobs", "parallel_tool_calls", "user")
 _GO_ON = "Continue your last message exactly where it stops. Repeat nothing of it and add no remark."
@@ -74,7 +75,7 @@ def request_body(call: Call, profile: Profile, resume: RetryState | None = None)
         body["background"] = True
     for name in _AS_THEY_ARE:
         value = getattr(request, name)
-        if value is not None and name not in left_out:
+        if value is not None and name not in left_out and (name != "top_logprobs" or request.logprobs):
             body[name] = value
     if request.reasoning_effort is not None and "reasoning_effort" not in left_out:
         body["reasoning"] = {"effort": request.reasoning_effort}
@@ -139,7 +140,7 @@ def _choice(choice: ToolChoice) -> Any:
 
 
 def _format(request: ChatRequest, options: StreamingOptions, profile: Profile) -> dict[str, Any]:
-    given = request.response_format or (ResponseFormat(type="json_object") if options.json_mode else None)
+    given = format_asked(request, options)
     if given is None or "response_format" in profile.responses_unsupported:
         return {}
     if given.type == "json_object" and not profile.json_object:

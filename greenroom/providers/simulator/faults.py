@@ -83,7 +83,8 @@ def _with_garbage(steps: Iterable[Step], garbage: Garbage, place: Place) -> Iter
     if garbage.place == "framing":
         yield Step(BAD_BYTES + b"\r\n" if own is None else own, framed=False)
     elif garbage.place == "stream":
-        yield Step(b"data: " + (BAD_BYTES if own is None else own) + b"\n\n")
+        is_line = place.streamed and b"data: " not in place.event("@@")  # NDJSON: an event is a line
+        yield Step((b"" if is_line else b"data: ") + (BAD_BYTES if own is None else own) + b"\n\n")
     elif garbage.place == "json":
         whole = place.event("garbage").rstrip()
         yield Step(whole[: len(whole) * 2 // 3] + (own or b"") + b"\n\n")

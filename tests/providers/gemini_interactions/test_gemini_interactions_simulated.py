@@ -66,7 +66,7 @@ def check(outcome: Outcome, script: Script, fields: dict[str, Any]) -> None:
     assert outcome.answer is not None
     choice = outcome.choice
     assert (choice.text, choice.reasoning) == (script.text, script.reasoning)
-    calls = [(call.name, json.loads(call.arguments)) for call in choice.tool_calls]
+    calls = [(call.name, json.loads(call.arguments or "{}")) for call in choice.tool_calls]
     assert calls == [(call["name"], call["arguments"]) for call in fields["tool_calls"]]
     assert choice.finish_reason_raw == {
         None: "requires_action" if calls else "completed", "length": "incomplete", "completed": "completed",

@@ -112,7 +112,7 @@ def test_the_table_knows_every_field_of_a_request() -> None:
 
 def test_json_mode_asks_for_json() -> None:
     assert body_of(ask(), json_mode=True)["format"] == "json"
-    assert "format" not in body_of(ask(response_format="text"), json_mode=True)
+    assert body_of(ask(response_format="text"), json_mode=True)["format"] == "json"
 
 
 @pytest.mark.parametrize(

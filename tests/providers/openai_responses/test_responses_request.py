@@ -59,7 +59,7 @@ FIELDS: dict[str, tuple[Any, Any]] = {
     "top_p": (0.5, {"top_p": 0.5}),
     "max_output_tokens": (99, {"max_output_tokens": 99}),
     "logprobs": (True, {"include": [*INCLUDE, "message.output_text.logprobs"]}),
-    "top_logprobs": (3, {"top_logprobs": 3}),
+    "top_logprobs": (3, None),
     "parallel_tool_calls": (False, {"parallel_tool_calls": False}),
     "reasoning_effort": ("low", {"reasoning": {"effort": "low"}}),
     "user": ("u", {"user": "u"}),

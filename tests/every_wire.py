@@ -1,0 +1,24 @@
+"""Every wire of the registry against one simulator, in one system."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from greenroom import ActorSystem, ProviderConfig, StreamingOptions, SystemConfig
+from greenroom.providers.simulator import Simulator
+
+PLACES = {
+    "openai-chat": "/v1", "openai-completions": "/v1", "openai-responses": "/v1", "anthropic": "/v1",
+    "anthropic-text": "/v1", "gemini": "/v1beta", "gemini-interactions": "/v1beta", "ollama": "",
+    "ollama-generate": "", "cohere-chat": "", "cloudflare-ai": "/client/v4/accounts/a1",
+}  # fmt: skip
+"""Each kind, and the path of its base URL."""
+KINDS = tuple(PLACES)
+
+
+@contextmanager
+def every_wire(simulator: Simulator, options: StreamingOptions) -> Iterator[ActorSystem]:
+    """A system with one provider for each kind, named like it."""
+    root = simulator.base_url.removesuffix("/v1")
+    providers = {kind: ProviderConfig(kind=kind, base_url=root + place) for kind, place in PLACES.items()}
+    with ActorSystem.start(SystemConfig(providers=providers, options=options, drain_s=0)) as system:
+        yield system
