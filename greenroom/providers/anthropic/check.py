@@ -21,7 +21,7 @@ from greenroom.providers.anthropic.turns import (
     wire_turns,
 )
 from greenroom.providers.anthropic.words import WIRE
-<<<<<<< HEAD
+from greenroom.providers.wire.asked_format import format_asked
 from greenroom.providers.wire.fitting import (
     DROP,
     asked_fields,
@@ -31,10 +31,6 @@ from greenroom.providers.wire.fitting import (
     refuse_or_say,
     uncarried_parts,
 )
-=======
-from greenroom.providers.left_out import say_left_out
-from greenroom.providers.wire.asked_format import format_asked
->>>>>>> w-onemeaning
 from greenroom.providers.wire.foreign import foreign_parts, is_foreign
 
 NOT_ON_THIS_WIRE = (

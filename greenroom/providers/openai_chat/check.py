@@ -32,20 +32,11 @@ def check(request: ChatRequest, profile: Profile, options: StreamingOptions) -> 
 
 
 def _fields(request: ChatRequest, profile: Profile) -> Iterator[Problem]:
-<<<<<<< HEAD
     for name in asked_fields(request, sorted(profile.unsupported)):
         yield Problem(name, "", f"{profile.name} does not take it; {DROP}")
-=======
-    for name in sorted(profile.unsupported):
-        default = ChatRequest.model_fields[name].default
-        if getattr(request, name) not in (default, None, (), False):
-            yield Problem(
-                name, "", f"{profile.name} does not take it; leave it out or set on_unsupported='drop'"
-            )
     if (
         request.top_logprobs is not None
         and not request.logprobs
         and "top_logprobs" not in profile.unsupported
     ):
         yield Problem("top_logprobs", repr(request.top_logprobs), "goes with logprobs=True")
->>>>>>> w-onemeaning

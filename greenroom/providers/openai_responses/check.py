@@ -36,22 +36,13 @@ def check(request: ChatRequest, profile: Profile, options: StreamingOptions) -> 
 
 def _fields(request: ChatRequest, profile: Profile) -> Iterator[Problem]:
     """Those that the wire lacks, and those that this server lacks on it."""
-<<<<<<< HEAD
     for name in asked_fields(request, (*NOT_ON_THIS_WIRE, *sorted(profile.responses_unsupported))):
         who = "the Responses API" if name in NOT_ON_THIS_WIRE else profile.name
         remedy = "leave it out, set on_unsupported='drop', or take the chat wire (kind='openai-chat')"
         yield Problem(name, "", f"{who} does not take it; {remedy}")
-=======
-    for name in (*_UNKNOWN_HERE, *sorted(profile.responses_unsupported)):
-        given, default = getattr(request, name), ChatRequest.model_fields[name].default
-        if given not in (default, None, (), False):
-            who = "the Responses API" if name in _UNKNOWN_HERE else profile.name
-            remedy = "leave it out, set on_unsupported='drop', or take the chat wire (kind='openai-chat')"
-            yield Problem(name, "", f"{who} does not take it; {remedy}")
     if (
         request.top_logprobs is not None
         and not request.logprobs
         and "top_logprobs" not in profile.responses_unsupported
     ):
         yield Problem("top_logprobs", repr(request.top_logprobs), "goes with logprobs=True")
->>>>>>> w-onemeaning
