@@ -72,11 +72,15 @@ def random_sizes(name: str, size: int, largest: int = 900) -> list[int]:
     return [chance.randint(1, largest) for _ in range(2 * size // largest + 1)]
 
 
+def empty_arguments(want: dict[str, Any]) -> str:
+    """What "" stands for: where the tokens ran out before the first argument nobody knows, else for `{}`."""
+    return "" if want["finish_reason"] == "length" else "{}"
+
+
 def differences(found: Found, want: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """By field, what was found and what was wanted."""
     choice, usage = found.choice, found.usage
-    # Where the tokens ran out before the first argument nobody knows what was to come: that is no `{}`.
-    empty = "" if want["finish_reason"] == "length" else "{}"
+    empty = empty_arguments(want)
     calls = [(c["id"] or "", c["name"], c["arguments"] or empty) for c in want["tool_calls"]]
     got_calls = [(call.id, call.name, call.arguments) for call in choice.tool_calls]
     if len(calls) == len(got_calls):

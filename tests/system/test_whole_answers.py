@@ -8,7 +8,7 @@ from replay_server import ReplayServer
 
 from greenroom import ActorSystem, ChatRequest, ProviderConfig, StreamError, StreamingOptions, SystemConfig
 
-from recorded_chats import SHARED, STREAMS, expected, random_sizes
+from recorded_chats import SHARED, STREAMS, empty_arguments, expected, random_sizes
 from tests_system import LIMIT_S, text_of
 
 ONCE = StreamingOptions(max_reconnect_attempts=0)
@@ -68,7 +68,10 @@ def differing(system: ActorSystem, provider: str, name: str) -> dict[str, Any]:
         "refusal": (completion.refusal, want.get("refusal") or ""),
         "calls": (
             [(call.id, call.name, call.arguments) for call in completion.tool_calls],
-            [(call["id"], call["name"], call["arguments"] or "{}") for call in want["tool_calls"]],
+            [
+                (call["id"], call["name"], call["arguments"] or empty_arguments(want))
+                for call in want["tool_calls"]
+            ],
         ),
         "finish": (completion.finish_reason_raw, want["finish_reason"]),
         "usage": (completion.usage.total_tokens, 7),
