@@ -217,7 +217,7 @@ def test_calls_and_results_bear_ids_and_names() -> None:
 def test_call_without_an_object_is_refused_or_left_out(arguments: str, complete: bool) -> None:
     call = ToolCallPart(id="c", name="f", arguments=arguments, complete=complete)
     request = ask(messages=[USER, Message(role="assistant", content=(TextPart(text="x"), call))])
-    assert problems(request) == ["messages.1.content.1"]
+    assert problems(request) == ["messages.1.content.1" + (".arguments" if complete else "")]
     assert body_of(request)["messages"][1] == {"role": "assistant", "content": "x"}
 
 
