@@ -135,6 +135,7 @@ class ParrotReader:
     ends_in_order = False
     is_finished = False  # a body that just stops is no end here: only `end` is
     is_paused = False
+    worked_at = 0
 
     def __init__(self, call: msg.Call, writer: wires.Writer, allowance: wires.Allowance) -> None:
         self._writer, self._allowance, self._raw = writer, allowance, call.options.raw_deltas

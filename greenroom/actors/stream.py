@@ -187,12 +187,12 @@ class StreamActor(LoopActor):
         return self._gate.checkpoint.seq + len(self._held) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
-        if decoded.progress and self._clocks is not None:
-            self._clocks.progress()
         if decoded.deltas:
             self._deliver(decoded.deltas, received_s, last=decoded.answer is not None)
         if self._over:
             return
+        if decoded.progress and self._clocks is not None:
+            self._clocks.progress()
         if decoded.finished and self._clocks is not None and self._clocks.finish(received_s):
             self._arm(self.clock.now_s())
         if decoded.answer is not None:

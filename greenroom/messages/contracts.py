@@ -78,7 +78,7 @@ class Decoded:
 
     deltas: list[Delta] = field(default_factory=list)
     progress: bool = False
-    """The model is at work without content: hidden reasoning, hosted tools."""
+    """The model is at work without content (hidden reasoning, hosted tools): it was so behind all `deltas`."""
     finished: bool = False
     """All of the answer that was asked for has been read, but for the wire's own end: only usage and that end
     can follow. If nothing does, `finish(clean=True)` is called soon."""

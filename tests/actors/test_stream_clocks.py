@@ -75,6 +75,16 @@ def test_the_gap_clock_runs_again_after_hidden_work(rig: Rig) -> None:
     assert error_of(started).failure.evidence.clock == "content_gap_timeout_s"  # type: ignore[union-attr]
 
 
+def test_work_behind_content_of_the_same_read_has_the_long_clock(rig: Rig) -> None:
+    started, wire = rig.open(ONCE.replace(content_gap_timeout_s=10, max_silent_s=100))
+    wire.head()
+    rig.dispatcher.call(wire._deliver, WireRead(1, rig.clock.now_s(), b"t a\n.\n"))
+    rig.advance(95)
+    assert not started.stream.done
+    rig.advance(6)
+    assert error_of(started).failure.evidence.clock == "max_silent_s"  # type: ignore[union-attr]
+
+
 def test_a_finished_answer_does_not_wait_long_for_its_end(rig: Rig) -> None:
     started, wire = rig.open(ONCE)
     wire.head().send("t a")

@@ -31,6 +31,9 @@ _TOOL_KEYS = frozenset({"type", "id", "name", "input"})
 _PART_KEYS = frozenset({"type", "text", "citations", "thinking", "signature", "data"})
 
 
+_HOSTED_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+
+
 class Block:
     """One block. `number`: which part of the turn it is, None until it said something."""
 
@@ -53,7 +56,7 @@ class Blocks:
     """One owner. Bounded by the allowance: raises TooMuchError."""
 
     __slots__ = ("_allowance", "_calls", "_empty", "_open", "_parts", "_seed", "_writer", "citations",
-                 "failure", "odd")  # fmt: skip
+                 "failure", "odd", "server_works")  # fmt: skip
 
     def __init__(self, writer: Writer, allowance: Allowance, seed: str, before: tuple[int, int]) -> None:
         """`before`: parts and calls that an attempt before this one delivered; numbers go on from there."""
@@ -64,6 +67,8 @@ class Blocks:
         """Calls that stopped without arguments: `{}`, unless the answer turns out to be cut."""
         self.citations: list[dict[str, Any]] = []
         self.failure: ErrorEvidence | None = None
+        self.server_works = False
+        """The block that was over last is a call which the provider itself now carries out."""
         self.odd = False
         """The newest delta was of a type that no block here knows."""
 
@@ -141,6 +146,7 @@ class Blocks:
     def stop(self, index: Any) -> None:
         """The block is over, if it is open."""
         block = self._open.pop(index, None)
+        self.server_works = block is not None and block.kind in _HOSTED_CALLS
         if block is None:
             return
         if block.kind == "tool_use":

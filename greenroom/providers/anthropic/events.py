@@ -64,7 +64,7 @@ class Events:
     __slots__ = (
         "_allowance", "_blocks", "_count", "_facts", "_framed_head", "_has_content", "_head", "_json",
         "_newest", "_number", "_raw", "_usage", "_usage_told", "_write", "_writer", "failure", "is_over",
-        "model", "response_id", "stop_reason",
+        "model", "response_id", "stop_reason", "worked_at",
     )  # fmt: skip
 
     ends_in_order = False
@@ -92,6 +92,7 @@ class Events:
         self.model: str | None = None
         self.response_id: str | None = None
         self.stop_reason: str | None = None
+        self.worked_at = 0
 
     @property
     def has_begun(self) -> bool:
@@ -181,6 +182,8 @@ class Events:
                     odd = odd or self._blocks.odd
             case "content_block_stop":
                 self._blocks.stop(self._index(chunk))
+                if self._blocks.server_works:
+                    self.worked_at = self._writer.seq
             case "message_start":
                 self._begin(chunk)
             case "message_delta":

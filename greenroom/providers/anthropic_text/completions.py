@@ -39,6 +39,7 @@ class Completions:
 
     ends_in_order = False
     is_finished = False
+    worked_at = 0
     is_paused = False
 
     def __init__(self, writer: Writer, raw: bool) -> None:

@@ -62,6 +62,7 @@ class Events:
 
     ends_in_order = False
     """An error comes in the event that ends the answer, or alone."""
+    worked_at = 0
     is_paused = False
     """This wire asks for no continuation."""
 

@@ -85,6 +85,9 @@ class Chunks:
         finished = sum(candidate.finish is not None for candidate in self._candidates.values())
         return 0 < finished == len(self._candidates) >= self._asked
 
+    worked_at = 0
+    """This wire shows no work without content."""
+
     @property
     def is_paused(self) -> bool:
         """The server stopped at a limit of its own and gave a token for the rest."""

@@ -54,7 +54,7 @@ class Events:
     __slots__ = (
         "_allowance", "_behind", "_cursor", "_envelope", "_facts", "_json", "_model", "_raw",
         "_response_id", "_status", "_steps", "_token", "_usage", "_usage_told", "_write", "_writer",
-        "failure", "has_worked", "is_over",
+        "failure", "is_over", "worked_at",
     )  # fmt: skip
 
     ends_in_order = False
@@ -88,7 +88,7 @@ class Events:
         self._token: str | None = None
         self.failure: ErrorEvidence | None = None
         self.is_over = False
-        self.has_worked = False
+        self.worked_at = 0
         """An event came that shows work without content."""
 
     @property
@@ -228,7 +228,7 @@ class Events:
             self._take_usage(given.get("usage"))
 
     def _lifecycle(self, kind: str, given: dict[str, Any]) -> None:
-        self.has_worked = True
+        self.worked_at = self._writer.seq
         if kind == "error" or given.get("error"):
             self.failure = self.failure or in_stream(given)
         elif kind in _STARTS or kind in _STOPS:

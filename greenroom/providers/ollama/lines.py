@@ -59,6 +59,7 @@ class Lines:
 
     ends_in_order = False
     """Nothing follows an error."""
+    worked_at = 0
     is_paused = False
     """This wire asks for no continuation."""
 

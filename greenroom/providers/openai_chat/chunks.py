@@ -77,6 +77,7 @@ class Chunks:
         "response_id",
     )  # fmt: skip
 
+    worked_at = 0
     is_paused = False
     """This wire asks for no continuation."""
 

@@ -25,22 +25,15 @@ NO_ENCRYPTED_REASONING = "no_encrypted_reasoning"
 class ResponsesDecoder(WireDecoder):
     """Implements Decoder. Nothing it is fed raises; after an answer or a failure it says nothing more."""
 
-    __slots__ = ("_events", "_model")
+    __slots__ = ("_model",)
 
     def __init__(self, call: Call, resume: RetryState | None = None) -> None:
         """`resume`: the retry state of a stream that goes on behind its cursor."""
         writer, allowance = Writer(call.stream_id, call.request_id), allowance_of(call)
         self._model = call.target.model
-        self._events = Events(call, writer, allowance, resume)
+        events = Events(call, writer, allowance, resume)
         framing = SseDecoder(call.options.max_event_bytes, error_field=True)
-        super().__init__(call, self._events, writer, framing, allowance)
-
-    @override
-    def _read(self, data: bytes) -> Decoded:
-        decoded = super()._read(data)
-        if self._events.progress:
-            decoded.progress, self._events.progress = True, False
-        return decoded
+        super().__init__(call, events, writer, framing, allowance)
 
     @override
     def _failed(self, evidence: ErrorEvidence) -> Decoded:

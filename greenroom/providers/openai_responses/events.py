@@ -35,7 +35,7 @@ class Events:
 
     __slots__ = (
         "_ends", "_json", "_numbers", "_output", "_raw", "_running", "_said", "_say", "_short", "_usage",
-        "_usage_told", "_writer", "ends_in_order", "failure", "is_over", "model", "progress", "response_id",
+        "_usage_told", "_writer", "ends_in_order", "failure", "is_over", "model", "response_id", "worked_at",
     )  # fmt: skip
 
     is_paused = False
@@ -62,8 +62,7 @@ class Events:
         self.ends_in_order = False
         """An `error` event came: the server goes on to `response.failed`, which has the usage."""
         self.is_over = False
-        self.progress = False
-        """The model was at work without content since this was last set back."""
+        self.worked_at = 0
         self.model = None if resume is None else resume.model_answered
         self.response_id = None if resume is None else resume.response_id
 
@@ -199,7 +198,7 @@ class Events:
             elif self._raw:
                 self._writer.raw(kind, freeze_wire(told))
         if self._output.worked:
-            self.progress, self._output.worked = True, False
+            self.worked_at, self._output.worked = self._writer.seq, False
         self.failure = self.failure or self._said.failure
 
     def _passes_over(self, kind: str, told: dict[str, Any]) -> bool:

@@ -46,6 +46,10 @@ class Reader(Protocol):
     ends_in_order: bool
     """The failure came where the server goes on to its usage and its end: the next event is read first."""
 
+    worked_at: int
+    """The number of the next delta when an event last showed the model at work without content (hidden reasoning,
+    hosted tools). 0: none did since the decoder, which sets it back, last looked."""
+
     @property
     def is_over(self) -> bool:
         """The wire's own end was read: the answer is whole."""
@@ -162,7 +166,12 @@ class WireDecoder:
         for event in events:
             if end := self._take(event):
                 return end
-        return Decoded(deltas=self._writer.deltas, finished=self._reader.is_finished)
+        reader = self._reader
+        decoded = Decoded(deltas=self._writer.deltas, finished=reader.is_finished)
+        if reader.worked_at:
+            # Content behind it tells more: then the model is not silent.
+            decoded.progress, reader.worked_at = reader.worked_at == self._writer.seq, 0
+        return decoded
 
     def _take(self, event: SseEvent) -> Decoded | None:
         """Not None: the stream is over with this event."""
