@@ -2,11 +2,11 @@
 
 import pytest
 from replay_server import ReplayServer
-from test_recorded_streams import ONCE, batched, ended, played
 
 from greenroom import ActorSystem, ChatRequest, ProviderConfig, SystemConfig
 
 from recorded_gemini import STREAMS, allowed, differences, expected
+from recorded_play import ONCE, batched, ended, played
 from shared_files import CORPUS
 
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
