@@ -30,7 +30,7 @@ from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.counts import replace_counts
 from greenroom.providers.wire.evidence import in_stream, protocol
-from greenroom.providers.wire.halves import JsonReader
+from greenroom.providers.wire.halves import JsonReader, pieces_of_a_block
 from greenroom.providers.wire.writer import Writer
 
 _DELTA_EVENT = "content_block_delta"
@@ -75,7 +75,7 @@ class Events:
         """`before`: parts and tool calls that were delivered before a pause."""
         self._writer, self._allowance, self._raw = writer, allowance, call.options.raw_deltas
         self._blocks = Blocks(writer, allowance, f"{call.stream_id}/{call.epoch}", before)
-        self._json = JsonReader()
+        self._json = JsonReader(pieces_of_a_block)
         self._head = self._framed_head = b""
         """What events of the running block begin with, up to their piece; empty where none runs."""
         self._number = 0

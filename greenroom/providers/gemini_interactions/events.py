@@ -26,7 +26,7 @@ from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.counts import replace_counts, whole_number
 from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream, protocol, too_much
-from greenroom.providers.wire.halves import JsonReader
+from greenroom.providers.wire.halves import JsonReader, pieces_of_a_block
 from greenroom.providers.wire.writer import Writer
 
 _BEGINS = frozenset({"interaction.created", "interaction.start"})
@@ -76,7 +76,7 @@ class Events:
             self._cursor, self._response_id = resume.cursor, resume.response_id
         self._behind = self._cursor
         """A resumed stream begins behind this event."""
-        self._json = JsonReader()
+        self._json = JsonReader(pieces_of_a_block)
         self._envelope = Envelope()
         self._write: Callable[[int, int, str], None] = writer.text
         """What takes the pieces that the envelope knows."""

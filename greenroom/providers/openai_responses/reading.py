@@ -4,12 +4,9 @@ A server that counts in UTF-16 may end one piece with `\\ud83d` and begin the ne
 is held back for the next piece of the same part; what no other half follows becomes U+FFFD.
 """
 
-import json
 from typing import Any
 
-from pydantic_core import from_json
-
-from greenroom.messages.frozen import freeze_wire, thaw
+from greenroom.providers.wire.halves import read_json
 
 _PLACES = ("output_index", "item_id", "content_index", "summary_index")
 _HALVES_MAX = 64
@@ -30,18 +27,7 @@ class EventReader:
 
     def read(self, data: bytes) -> Any:
         """The event's JSON value. Raises ValueError where it is none."""
-        if not self._halves:
-            try:
-                return from_json(data)
-            except ValueError:
-                pass
-        try:
-            value = json.loads(data.decode("utf-8", "replace"))
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if isinstance(value, dict):
-            self._join(value)
-        return thaw(freeze_wire(value))
+        return read_json(data, self._join, at_once=not self._halves)
 
     def left(self) -> list[dict[str, Any]]:
         """Halves that nothing followed, as events; forgotten here."""
@@ -49,8 +35,8 @@ class EventReader:
         self._halves.clear()
         return left
 
-    def _join(self, event: dict[str, Any]) -> None:
-        kind = event.get("type")
+    def _join(self, event: Any) -> None:
+        kind = event.get("type") if isinstance(event, dict) else None
         if not isinstance(kind, str):
             return
         name, _, last = kind.rpartition(".")

@@ -13,13 +13,30 @@ from pydantic_core import from_json
 from greenroom.messages.frozen import freeze_wire, thaw
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+_OF_A_BLOCK = ("text", "thinking", "partial_json")
 _HALVES_MAX = 1024
 """Of so many texts a half is held at once: no answer has as many, and what a server makes up is bounded."""
-_OF_A_BLOCK = ("text", "thinking", "partial_json")
-
-
 Pieces = Callable[[Any], Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]]
 """Of an event: (which text, the object that holds a piece of it, under which name). A text is (choice, name)."""
+
+
+def read_json(data: bytes, join: Callable[[Any], None], *, at_once: bool) -> Any:
+    """The JSON value, its strings valid Unicode. Raises ValueError where it is none.
+
+    `join` puts the halves of characters together in a value that may hold some; `at_once`: none is waiting, so
+    a value without any needs no look.
+    """
+    if at_once:
+        try:
+            return from_json(data)
+        except ValueError:
+            pass
+    try:
+        value = json.loads(data.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    join(value)
+    return thaw(freeze_wire(value))
 
 
 class JsonReader:
@@ -39,17 +56,7 @@ class JsonReader:
 
     def read(self, data: bytes) -> Any:
         """The event's JSON value, its strings valid Unicode. Raises ValueError where it is none."""
-        if not self._halves:
-            try:
-                return from_json(data)
-            except ValueError:
-                pass
-        try:
-            value = json.loads(data.decode("utf-8", "replace"))
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        self._join(value)
-        return thaw(freeze_wire(value))
+        return read_json(data, self._join, at_once=not self._halves)
 
     def left(self) -> list[tuple[Any, dict[str, Any]]]:
         """Halves that nothing followed, as deltas by choice; forgotten here."""
@@ -67,13 +74,19 @@ class JsonReader:
             holder[name] = piece
 
 
+def pieces_of_a_block(event: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Of a wire whose events have one `delta` of the block at `index`."""
+    delta = event.get("delta") if isinstance(event, dict) else None
+    if not isinstance(delta, dict):
+        return
+    place = event.get("index")
+    for name in _OF_A_BLOCK:
+        if isinstance(delta.get(name), str):
+            yield (place if type(place) is int else 0, name), delta, name
+
+
 def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
     """Which text a string of the chunk is part of, and where it stands."""
-    if isinstance(chunk, dict) and isinstance(chunk.get("delta"), dict):  # Anthropic: a delta of one block
-        place = chunk.get("index")
-        for name in _OF_A_BLOCK:
-            if isinstance(chunk["delta"].get(name), str):
-                yield (place if type(place) is int else 0, name), chunk["delta"], name
     choices = chunk.get("choices") if isinstance(chunk, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):
