@@ -46,8 +46,9 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.providers.pricing import PriceList
 from greenroom.providers.tokens import count_tokens
-from greenroom.routing import configured, new_id, resolve
+from greenroom.routing import Router, configured, new_id
 from greenroom.supervision.absences import Absences
 from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
@@ -78,6 +79,7 @@ class ActorSystem:
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
         self._hubs = WakeHubs(self._dispatcher)
+        self._prices = PriceList(config.prices)
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -92,6 +94,9 @@ class ActorSystem:
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
             self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
+            self._router = Router(
+                config, self._endpoints, functools.partial(ModelLookUp, self._catalog_cell.ref)
+            )
         except BaseException:
             self._remains.end()
             raise
@@ -229,22 +234,15 @@ class ActorSystem:
         return job.channel, job, cell.ref
 
     def _job(self, request: ChatRequest) -> Job:
-        endpoint, model = resolve(request.model, self.config, self._endpoints)
-        options = request.options or endpoint.config.options or self.config.options
-        target = endpoint.target(model)
-        endpoint.codec.check(request, target, options)
+        way = self._router.way(request)
+        options, plan = way.options, way.plan
         counter = self._token_counter() if options.aggregation == "tiktoken" else None
         return Job(
             stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
-            target=target, options=options, codec=endpoint.codec, channel=Channel(options),
-            connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
-            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
-            models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits,
+            options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
+            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan,
+            hops=way.hops, token_counter=counter, cost_usd=self._prices.of,
         )  # fmt: skip
-
-    def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
-        return ModelLookUp(self._catalog_cell.ref, endpoint.models)
 
     def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
         """The actor that counts with tiktoken, started when the first request wants it."""

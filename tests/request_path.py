@@ -13,7 +13,7 @@ from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handle import Stream
 from greenroom.actors.ids import with_ids
-from greenroom.actors.job import ApiKeys, Job
+from greenroom.actors.job import ApiKeys, Hop, Job
 from greenroom.actors.wakes import WakeHubs
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
@@ -128,20 +128,25 @@ class Rig:
         number = len(self.started) + 1
         channel = CountedChannel(options)
         target = Target("fake", "lines", "m", local=changes.pop("local", False))
-        job = Job(
-            stream_id=f"s{number}",
-            request_id=f"r{number}",
+        hop = Hop(
             request=ChatRequest(model="fake/m", messages="hi"),
-            target=target,
             options=options,
+            target=target,
             codec=self.codec,
-            channel=channel,
             connection=self.endpoint.ref,
             api_keys=changes.pop("api_keys", self.keys),
             headers=(),
+            adjust=self.adjusted.append,
+        )
+        job = Job(
+            stream_id=f"s{number}",
+            request_id=f"r{number}",
+            request=hop.request,
+            options=options,
+            channel=channel,
+            hop=hop,
             started_s=self.clock.now_s(),
             started_at=self.clock.wall_s(),
-            adjust=self.adjusted.append,
         )
         cell = self.dispatcher.new_cell(f"/requests/s{number}", "request_scope")
         ids, names = (job.stream_id, job.request_id), ("fake", "m")

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pykka
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
-from greenroom.actors.history import History
+from greenroom.actors.history import History, unpriced
 from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import WireHead
@@ -20,6 +20,8 @@ from greenroom.messages.contracts import Call, Codec, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
+from greenroom.messages.route_plan import Plan
+from greenroom.messages.usage import Usage
 
 _MARK_SALT = os.urandom(32)
 
@@ -59,40 +61,92 @@ def untold(_head: WireHead, _at: float) -> RateLimits | None:
     return None
 
 
-@dataclass(slots=True)
-class Job:
-    """Owned by its scope once admitted. `connection` is the endpoint's; `api_keys` the provider's."""
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A place where a request can be answered, with all that an attempt needs there."""
 
-    stream_id: str
-    request_id: str
     request: ChatRequest
-    target: Target
+    """As it is asked here: the caller's, with what of it is other at this hop."""
     options: StreamingOptions
+    """Of an attempt here: the request's, with what of it is other at this hop. The clocks are read from these."""
+    target: Target
     codec: Codec
-    channel: Channel
     connection: "Ref[Any]"
+    """The endpoint's."""
     api_keys: ApiKeys
+    """The provider's."""
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    started_s: float
-    started_at: float
     adjust: Callable[[str], None]
     """Called with a patch that the endpoint's later requests should respect too."""
     rate_limits: Callable[[WireHead, float], RateLimits | None] = untold
     """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
     models: ModelLookUp | None = None
     """Where its model is looked up first; None: it is not."""
+
+
+@dataclass(slots=True)
+class Job:
+    """Owned by its scope once admitted."""
+
+    stream_id: str
+    request_id: str
+    request: ChatRequest
+    """As the caller gave it."""
+    options: StreamingOptions
+    """Of the whole request: deadline, retries, recovery, bounds."""
+    channel: Channel
+    hop: Hop
+    """Where it is asked now."""
+    started_s: float
+    started_at: float
+    plan: Plan | None = None
+    """Where else it may be asked, and when; None: nowhere."""
+    hops: tuple[Hop, ...] = ()
+    """Those of the plan."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
+    cost_usd: Callable[[Target, Usage], float | None] = unpriced
+    """What this usage of the target costs; None where that is not known."""
     gate: Gate = field(init=False)
     """Outlives attempts and the scope: what it journaled is never lost."""
-    history: History = field(init=False, default_factory=History)
+    history: History = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.channel, self.options.max_output_bytes)
+        self.history = History(self.cost_usd)
+
+    @property
+    def target(self) -> Target:
+        return self.hop.target
+
+    @property
+    def codec(self) -> Codec:
+        return self.hop.codec
+
+    @property
+    def connection(self) -> "Ref[Any]":
+        return self.hop.connection
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        return self.hop.api_keys
+
+    def go_to(self, place: int) -> None:
+        """The next attempt is made at this hop of the plan."""
+        self.hop = self.hops[place]
+
+    def adjust(self, patch: str) -> None:
+        """Later attempts here heed this fact about the server, and so do its endpoint's later requests."""
+        hop = self.hop
+        hop.adjust(patch)
+        target = replace(hop.target, adjustments=hop.target.adjustments | {patch})
+        self.hop = replace(hop, target=target)
+        self.hops = tuple(self.hop if other is hop else other for other in self.hops)
 
     def call(self, epoch: int, api_key: str | None) -> Call:
         """What the codec needs for one attempt."""
+        hop = self.hop
         return Call(
-            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=self.request,
-            target=self.target, options=self.options, api_key=api_key, headers=self.headers,
+            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=hop.request,
+            target=hop.target, options=hop.options, api_key=api_key, headers=hop.headers,
         )  # fmt: skip

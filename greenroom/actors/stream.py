@@ -56,7 +56,7 @@ class StreamActor(LoopActor):
     ) -> None:
         super().__init__()
         self._scope, self._job, self._gate, self._epoch, self._resume = scope, job, gate, epoch, resume
-        self._options = job.options
+        self._options = job.hop.options
         self._batch_interval_s = job.options.batch_interval_s
         self._decoder: Decoder | None = None
         self._wire: Wire | None = None
@@ -160,7 +160,7 @@ class StreamActor(LoopActor):
             decoder.head(read.head)
             self._opened_s = read.received_s - self._job.started_s
             self._tell.opened(read.head.status, self._opened_s)
-            self._rate_limits = self._job.rate_limits(read.head, read.received_s + self._wall_offset_s)
+            self._rate_limits = self._job.hop.rate_limits(read.head, read.received_s + self._wall_offset_s)
             if read.head.status >= 400 and self._clocks is not None:
                 self._clocks.refuse(read.received_s)
                 self._arm(read.received_s)

@@ -17,6 +17,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Se
 from greenroom.messages.given import Given, held
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.prices import ModelPrice
+from greenroom.messages.route_check import RouteTable
+from greenroom.messages.routes import HopConfig, RouteConfig
 from greenroom.messages.value import EMPTY_MAP, FrozenDict, FrozenMap, Input
 from greenroom.messages.wording import matching
 
@@ -28,7 +31,7 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
-ProviderName = Annotated[
+Name = Annotated[
     str,
     AfterValidator(
         matching(
@@ -119,6 +122,13 @@ def _base_url(url: str) -> str:
     return url
 
 
+def _priced(name: str) -> str:
+    provider, _, model = name.partition("/")
+    if not provider or not model:
+        raise ValueError("must be provider/model, or provider/* for all others of that provider")
+    return name
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 BaseUrl = Annotated[HttpUrl, AfterValidator(_base_url)]
 KeySource = SecretStr | tuple[SecretStr, ...] | Callable[[], str]
@@ -201,12 +211,22 @@ class ProviderConfig(Input):
 class SystemConfig(Input):
     """Everything that an ActorSystem is started with."""
 
-    providers: Given[
-        Mapping[str, ProviderConfig | Mapping[str, Any]], FrozenDict[ProviderName, ProviderConfig]
-    ] = held(FrozenDict())
+    providers: Given[Mapping[str, ProviderConfig | Mapping[str, Any]], FrozenDict[Name, ProviderConfig]] = (
+        held(FrozenDict())
+    )
     """By the name that stands before the slash in a request's `model`."""
+    routes: Given[
+        Mapping[str, RouteConfig | Mapping[str, Any] | Sequence[HopConfig | Mapping[str, Any] | str]],
+        FrozenDict[Name, RouteConfig],
+    ] = held(FrozenDict())
+    """By the name that stands alone as a request's `model`."""
+    prices: Given[
+        Mapping[str, ModelPrice | Mapping[str, Any]],
+        FrozenDict[Annotated[str, AfterValidator(_priced)], ModelPrice],
+    ] = held(FrozenDict())
+    """By `provider/model` as a request names it; `provider/*` is for all others of that provider."""
     default_model: str | None = None
-    """`provider/model`, for requests that name none."""
+    """`provider/model` or a route, for requests that name none."""
     options: StreamingOptions = StreamingOptions.model_construct()
     """For requests and providers that bring none."""
     max_streams: int = Field(default=10_000, ge=1)
@@ -221,14 +241,26 @@ class SystemConfig(Input):
     """A handler that holds the dispatcher longer is reported as actor.handler.slow with its stack."""
 
     @model_validator(mode="after")
-    def _default_model_has_a_provider(self) -> Self:
-        if self.default_model is not None:
+    def _routes_lead_somewhere(self) -> Self:
+        if problems := [*self.route_table().problems()]:
+            raise InvalidInput("", problems)
+        return self
+
+    @model_validator(mode="after")
+    def _default_model_leads_somewhere(self) -> Self:
+        if self.default_model is not None and self.default_model not in self.routes:
             provider, slash, model = self.default_model.partition("/")
             if not slash or not model:
-                raise InvalidInput.at("default_model", "must be provider/model", self.default_model)
+                text = "must be provider/model" + (", or a route" if self.routes else "")
+                raise InvalidInput.at("default_model", text, self.default_model)
             if provider not in self.providers:
                 known = ", ".join(sorted(self.providers)) or "none"
                 raise InvalidInput.at(
                     "default_model", f"must name a configured provider ({known})", self.default_model
                 )
         return self
+
+    def route_table(self) -> RouteTable:
+        """The routes, and where their hops lead."""
+        defaults = {name: provider.default_model for name, provider in self.providers.items()}
+        return RouteTable(self.routes, defaults)

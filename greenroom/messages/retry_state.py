@@ -54,6 +54,8 @@ class AttemptRecord(Value):
     """False: the provider never saw it."""
     deltas: int = 0
     usage: Usage = NO_USAGE
+    cost_usd: float | None = None
+    """Of this usage; None where nothing was counted, or the price is not known."""
     error_class: ErrorClass | None = None
     message: str | None = None
     status: int | None = None

@@ -186,8 +186,6 @@ class RequestScope(LoopActor):
                 failure = self._failure(over)
                 self._record(over, "adjust", failure)
                 self._job.adjust(patch)
-                target = self._job.target
-                self._job.target = replace(target, adjustments=target.adjustments | {patch})
                 self._tell.retrying(failure, "adjust", 0.0, self._epoch + 1)
                 self._attempt()
             case Continue():
