@@ -77,8 +77,10 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.prices import ModelPrice
     from greenroom.messages.rate_limits import RateLimit, RateLimits
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
+    from greenroom.messages.routes import HopConfig, HopOptions, RouteConfig
     from greenroom.messages.statistics import SystemStatistics
     from greenroom.messages.usage import Usage
     from greenroom.providers.registry import register_codec, register_model_source, register_profile
@@ -113,8 +115,10 @@ _HOMES = {
     "messages.parts": (
         "ImagePart", "ProviderPart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
+    "messages.prices": ("ModelPrice",),
     "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
+    "messages.routes": ("HopConfig", "HopOptions", "RouteConfig"),
     "messages.statistics": ("SystemStatistics",),
     "messages.usage": ("Usage",),
     "providers.registry": ("register_codec", "register_model_source", "register_profile"),
@@ -163,6 +167,8 @@ __all__ = [
     "Failure",
     "Future",
     "GreenroomError",
+    "HopConfig",
+    "HopOptions",
     "ImagePart",
     "InternalError",
     "InvalidInput",
@@ -172,6 +178,7 @@ __all__ = [
     "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
+    "ModelPrice",
     "OutputLimitExceeded",
     "PermissionRefused",
     "ProtocolViolation",
@@ -191,6 +198,7 @@ __all__ = [
     "ReplayRefused",
     "RequestRejected",
     "ResponseFormat",
+    "RouteConfig",
     "ShutDown",
     "SlowConsumer",
     "StartedBeforeFork",

@@ -12,12 +12,14 @@ from greenroom.messages import failures as f
 from greenroom.messages import parts as p
 from greenroom.messages import request as r
 from greenroom.messages import retry_state as rs
+from greenroom.messages import routes
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.event_lines import event_types
 from greenroom.messages.events import Event
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.prices import ModelPrice
 from greenroom.messages.usage import Usage
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -218,19 +220,61 @@ provider_configs = st.builds(
     base_url=st.sampled_from([None, "http://127.0.0.1:8080/v1", "https://[::1]/x", "https://a.example"]),
     max_connections=st.integers(1, 10_000), options=optional(options), metadata=maps,
 )  # fmt: skip
-system_configs = st.builds(
-    SystemConfig,
-    providers=st.dictionaries(word.filter(lambda name: name[0].isalnum()), provider_configs, max_size=2),
-    options=options,
+fall_back_classes = st.lists(st.sampled_from(routes.FALL_BACK_ON), max_size=2)
+prices = st.builds(
+    ModelPrice,
+    input_usd_per_mtok=numbers,
+    output_usd_per_mtok=numbers,
+    cached_input_usd_per_mtok=optional(numbers),
 )
+
+
+@st.composite
+def hop_configs(draw: st.DrawFn, model: st.SearchStrategy[str], weighted: bool) -> routes.HopConfig:
+    return routes.HopConfig(
+        model=draw(model), weight=draw(optional(st.floats(0.5, 9))) if weighted else None,
+        retries=draw(st.integers(0, 3)), temperature=draw(optional(st.floats(0, 2))),
+        max_output_tokens=draw(optional(st.integers(1, 9))), extra_body=draw(optional(maps)),
+        options=draw(optional(st.builds(routes.HopOptions, connect_timeout_s=optional(st.floats(1, 9))))),
+    )  # fmt: skip
+
+
+@st.composite
+def route_configs(draw: st.DrawFn, model: st.SearchStrategy[str]) -> routes.RouteConfig:
+    """Each of its hops asks another model."""
+    weighted = draw(st.booleans())
+    hops = st.lists(
+        hop_configs(model, weighted), min_size=1, max_size=3, unique_by=lambda hop: hop.model.split("/")[-1]
+    )
+    return routes.RouteConfig(
+        hops=draw(hops), order="weighted" if weighted else "listed", fall_back_on=draw(fall_back_classes),
+        rounds=draw(st.integers(1, 3)), options=draw(optional(options)),
+    )  # fmt: skip
+
+
+@st.composite
+def system_configs_of(draw: st.DrawFn) -> SystemConfig:
+    names = word.filter(lambda name: name[0].isalnum())
+    providers = draw(st.dictionaries(names, provider_configs, max_size=2))
+    given = {}
+    if providers:
+        model = st.builds("{}/{}".format, st.sampled_from(sorted(providers)), word)
+        given = draw(
+            st.dictionaries(names.filter(lambda n: n not in providers), route_configs(model), max_size=2)
+        )
+    priced = st.dictionaries(st.builds("{}/{}".format, word, word), prices, max_size=2)
+    return SystemConfig(providers=providers, options=draw(options), routes=given, prices=draw(priced))
+
+
+system_configs = system_configs_of()
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "answer": answers, "attempt": attempts,
     "capabilities": st.builds(rs.Capabilities, prefix_echo=st.booleans()),
     "choice": choices, "completion": completions, "evidence": evidences, "failure": failures,
-    "message": turns, "options": options, "part": parts, "provider_config": provider_configs,
+    "message": turns, "options": options, "part": parts, "price": prices, "provider_config": provider_configs,
     "request": requests(), "response_format": response_formats, "retry_state": retry_states,
-    "system_config": system_configs, "tool_spec": tool_specs, "usage": usages,
+    "route_config": route_configs(word), "system_config": system_configs, "tool_spec": tool_specs, "usage": usages,
 }  # fmt: skip
 """Every pydantic value that travels, for properties that hold of all."""
 

@@ -131,6 +131,11 @@ class Job:
     def api_keys(self) -> ApiKeys:
         return self.hop.api_keys
 
+    @property
+    def route(self) -> str | None:
+        """The name of the route that was asked for."""
+        return None if self.plan is None else self.plan.route
+
     def go_to(self, place: int) -> None:
         """The next attempt is made at this hop of the plan."""
         self.hop = self.hops[place]

@@ -119,6 +119,7 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.prices import ModelPrice
     from greenroom.messages.quoted import without_quotes
     from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
     from greenroom.messages.request import (
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
         ResumeMode,
         RetryState,
     )
+    from greenroom.messages.routes import FALL_BACK_ON, FallBackClass, HopConfig, HopOptions, RouteConfig
     from greenroom.messages.statistics import (
         CatalogStatistics,
         EndpointStatistics,
@@ -153,6 +155,7 @@ __all__ = [
     "DEBUG",
     "DEFAULT",
     "EMPTY_MAP",
+    "FALL_BACK_ON",
     "HIGH_THROUGHPUT",
     "JSON_MODE",
     "LOW_LATENCY",
@@ -190,11 +193,14 @@ __all__ = [
     "EventSink",
     "EvidenceKind",
     "Failure",
+    "FallBackClass",
     "FinishReason",
     "Fold",
     "FrozenDict",
     "FrozenMap",
     "GreenroomError",
+    "HopConfig",
+    "HopOptions",
     "HttpRequest",
     "ImagePart",
     "Input",
@@ -210,6 +216,7 @@ __all__ = [
     "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
+    "ModelPrice",
     "ModelQuery",
     "ModelSource",
     "NamedLimit",
@@ -242,6 +249,7 @@ __all__ = [
     "RetryState",
     "RetryStore",
     "Role",
+    "RouteConfig",
     "RuntimeStatistics",
     "ShutDown",
     "SlowConsumer",
@@ -330,10 +338,12 @@ _HOMES = {
     "models": "ListedModels LoadState ModelInfo ModelList ModelListUnavailable",
     "options": "DEBUG DEFAULT HIGH_THROUGHPUT JSON_MODE LOW_LATENCY StreamingOptions",
     "parts": "ImagePart Part ProviderPart ReasoningPart RefusalPart TextPart ToolCallPart ToolResultPart",
+    "prices": "ModelPrice",
     "quoted": "without_quotes",
     "rate_limits": "RateLimit RateLimitUnit RateLimits",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
+    "routes": "FALL_BACK_ON FallBackClass HopConfig HopOptions RouteConfig",
     "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
     "usage": "NO_USAGE Usage UsageSource",
     "value": "Input Value",

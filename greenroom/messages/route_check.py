@@ -63,6 +63,11 @@ class RouteTable:
             else:
                 yield leaf
 
+    def within(self, name: str) -> frozenset[str]:
+        """The route and all that stand in it, of routes without faults."""
+        inner = (hop.model for hop in self._routes[name].hops if hop.model in self._routes)
+        return frozenset({name}).union(*map(self.within, inner))
+
     def _own_problems(self, name: str) -> Iterator[Problem]:
         for place, hop in enumerate(self._routes[name].hops):
             path = f"routes.{name}.hops.{place}"

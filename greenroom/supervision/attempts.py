@@ -16,6 +16,7 @@ from greenroom.messages.failures import ErrorClass, ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.classifier import classify, is_retryable
+from greenroom.supervision.routes import NextHop, NoHop
 
 CONTINUE_MAX = 10
 """How often a wire may pause one request before that is a failure (pydantic-ai uses the same bound)."""
@@ -40,13 +41,22 @@ class Continue:
 
 
 @dataclass(frozen=True, slots=True)
+class FallBack:
+    """Ask another hop of the route."""
+
+    place: int
+    delay_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """`reason` says in words why there is no further attempt, for the user who reads the error."""
 
     reason: str
 
 
-Next = Retry | Adjust | Continue | GiveUp
+Next = Retry | Adjust | Continue | FallBack | GiveUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,12 @@ class Situation:
     pauses: int = 0
     stale_retries: int = 0
     random: float = 0.0
+    hop: NextHop | NoHop | None = None
+    """What of the route comes next; None: there is no route."""
+    stays: bool = False
+    """The hop that failed has retries of its own, before the next one is asked."""
+    sent: bool = True
+    """The request may have reached the provider."""
 
 
 def after_pause(situation: Situation) -> Next:
@@ -82,6 +98,28 @@ def after_failure(evidence: ErrorEvidence, situation: Situation, options: Stream
         return GiveUp("the stream broke after content was delivered")
     if evidence.adjust is not None and evidence.adjust not in situation.adjustments:
         return Adjust(evidence.adjust)
+    again = _again(evidence, error_class, situation, options)
+    stays = situation.stays and isinstance(again, Retry)
+    if isinstance(situation.hop, NextHop) and not stays and not _once_only(evidence, situation, options):
+        why = "; ".join([error_class, *situation.hop.passed_over])
+        return FallBack(situation.hop.place, situation.hop.wait_s, why)
+    if isinstance(situation.hop, NoHop) and isinstance(again, GiveUp):
+        passes = is_retryable(evidence, error_class)
+        return GiveUp(f"{again.reason}; {situation.hop.why}" if passes else situation.hop.why)
+    return again
+
+
+def _once_only(evidence: ErrorEvidence, situation: Situation, options: StreamingOptions) -> bool:
+    """The options forbid a second request, wherever it went."""
+    if evidence.kind == "transport" and not options.retry_on_connection_error:
+        return True
+    return situation.sent and options.max_reconnect_attempts == 0
+
+
+def _again(
+    evidence: ErrorEvidence, error_class: ErrorClass, situation: Situation, options: StreamingOptions
+) -> Retry | GiveUp:
+    """At the same place."""
     reason = _why_not(evidence, error_class, situation, options)
     if reason is not None:
         return GiveUp(reason)

@@ -42,6 +42,7 @@ from greenroom.messages.signals import AskFailed, Down, Reply
 from greenroom.supervision.attempts import (
     Adjust,
     Continue,
+    FallBack,
     GiveUp,
     Next,
     Retry,
@@ -49,10 +50,12 @@ from greenroom.supervision.attempts import (
     after_failure,
     after_pause,
 )
+from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.model_match import matches, request_over
+from greenroom.supervision.on_route import OnRoute
 from greenroom.supervision.retry_states import state_of
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
@@ -101,7 +104,10 @@ class RequestScope(LoopActor):
         self._finish: Finish | None = None
         self._uncounted: Completion[Any] | None = None
         self._stale_retries = self._retries = self._pauses = 0
+        self._looked_up = False
+        """At this hop the model was, where the request wants that."""
         self._history = job.history
+        self._route = OnRoute(job)
         self._resume: RetryState | None = None
         """What an attempt goes on from; None: from nothing."""
         self._resumes_behind = 0
@@ -113,8 +119,6 @@ class RequestScope(LoopActor):
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
         self._gate.aggregator = me
-        if ask_catalog(self, self._job):
-            return
         if self.cell.control:
             me.tell(BackOffOver(self._epoch))
         else:
@@ -123,6 +127,11 @@ class RequestScope(LoopActor):
     # ---- attempts
 
     def _attempt(self) -> None:
+        if not self._looked_up:
+            self._looked_up = True
+            if ask_catalog(self, self._job):
+                self._state = "waiting"
+                return
         self._epoch += 1
         self._state, self._over = "running", None
         self._gate.open_epoch(self._epoch)
@@ -155,24 +164,30 @@ class RequestScope(LoopActor):
         elif over.outcome == "paused":
             # Looked at only where it goes on no more.
             evidence = ErrorEvidence(kind="protocol", message="the wire asks to be continued again and again")
-            self._proceed(replace(over, evidence=evidence), after_pause(self._situation()))
+            self._proceed(replace(over, evidence=evidence), after_pause(self._situation(over)))
         else:
             evidence = over.evidence or ErrorEvidence(kind="crash", message=f"the attempt was {over.outcome}")
             over = replace(over, evidence=evidence)
-            self._proceed(over, after_failure(evidence, self._situation(), self._job.options))
+            self._proceed(over, after_failure(evidence, self._situation(over), self._job.options))
 
-    def _situation(self) -> Situation:
+    def _situation(self, over: AttemptOver) -> Situation:
+        hop = None
+        if over.evidence is not None and self._resume is None:
+            # What was begun and paused goes on nowhere else.
+            left_s, backoff = self._deadline_left_s(), backoff_s(self._epoch, self._job.options, 0.0)
+            hop = self._route.failed_here(over.evidence, self.clock.now_s(), left_s, backoff)
         return Situation(
             retries=self._retries, delivered=self._gate.delivered_behind(self._resumes_behind),
             deadline_left_s=self._deadline_left_s(),
             adjustments=self._job.target.adjustments, pauses=self._pauses, stale_retries=self._stale_retries,
             random=random.random(),  # noqa: S311  (jitter)
+            hop=hop, stays=self._route.stays(self._retries), sent=over.sent,
         )  # fmt: skip
 
     def _proceed(self, over: AttemptOver, decided: Next) -> None:
         match decided:
             case GiveUp(reason):
-                failure = self._failure(over, reason if self._epoch > 1 else "")
+                failure = self._failure(over, reason if self._epoch > 1 or self._job.plan else "")
                 self._record(over, "give_up", failure)
                 self._end("failed", over.answer, failure)
             case Retry(delay_s, counted):
@@ -188,6 +203,14 @@ class RequestScope(LoopActor):
                 self._job.adjust(patch)
                 self._tell.retrying(failure, "adjust", 0.0, self._epoch + 1)
                 self._attempt()
+            case FallBack(place, delay_s, reason):
+                failure = self._failure(over)
+                self._record(over, "fall_back", failure, delay_s)
+                self._retries = self._stale_retries = 0
+                self._route.go_to(place)
+                self._looked_up = False
+                self._tell.failover(failure, reason, delay_s, self._epoch + 1)
+                self._wait(delay_s)
             case Continue():
                 self._record(over, "continue")
                 self._pauses += 1
@@ -210,10 +233,18 @@ class RequestScope(LoopActor):
 
     def _model_looked_up(self, told: Reply | AskFailed) -> None:
         if self._state == "waiting":
-            if (refusal := refusal_of(told, self._job, self._tell)) is not None:
+            if (refusal := refusal_of(told, self._job, self._tell)) is None:
+                self._attempt()
+            elif self._job.plan is None:
                 self._end("failed", NO_ANSWER, refusal)
             else:
-                self._attempt()
+                self._epoch += 1
+                self._history.begin(self._since_start_s())
+                evidence = refusal.evidence
+                over = AttemptOver(
+                    epoch=self._epoch, outcome="failed", answer=NO_ANSWER, evidence=evidence, sent=False
+                )
+                self._attempt_ended(over)
 
     # ---- being stopped
 
@@ -280,7 +311,7 @@ class RequestScope(LoopActor):
             "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
             "attempts": self._history.records, "metadata": answer.metadata,
             "timings": self._history.timings(self._job.started_at, self._since_start_s()),
-            "usage": self._history.spent,
+            "usage": self._history.spent, "cost_usd": self._history.spent_usd, "route": self._job.route,
         }  # fmt: skip
         self._finish = Finish(answer, facts)
         if self._aggregator is None:

@@ -132,7 +132,8 @@ def closing(job: Job, failure: Failure, now_s: float) -> Completion[Any]:
         over = crashed_attempt(job, job.gate.epoch_opened, failure.message)
         history.record(over, job.target, "give_up", failure, since_s, 0.0)
     return Completion(
-        outcome="failed", choices=fold.choices(NO_ANSWER), usage=history.spent, provider=job.target.provider,
+        outcome="failed", choices=fold.choices(NO_ANSWER), usage=history.spent,
+        cost_usd=history.spent_usd, route=job.route, provider=job.target.provider,
         model_asked=job.target.model, request_id=job.request_id, stream_id=job.stream_id, failure=failure,
         last_seq=fold.last_seq, attempts=history.records, timings=history.timings(job.started_at, since_s),
         rate_limits=history.rate_limits,

@@ -32,8 +32,6 @@ class RouteState:
 
     at: int
     hops: tuple[HopState, ...]
-    retries: int = 0
-    """At this hop, in this turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +74,11 @@ def moved(state: RouteState, place: int) -> RouteState:
     )
 
 
-def retried(state: RouteState) -> RouteState:
-    """The hop is asked once more in the same turn."""
-    return replace(state, retries=state.retries + 1)
-
-
 def failed(state: RouteState, *, hopeless: bool, again_at_s: float) -> RouteState:
     """The hop that had its turn has failed, and this is known of it now."""
     hop = state.hops[state.at]
     later_s = max(hop.again_at_s, again_at_s)
     return replace(state, hops=_with(state, state.at, replace(hop, hopeless=hopeless, again_at_s=later_s)))
-
-
-def stays(plan: Plan, state: RouteState) -> bool:
-    """The hop may be asked again before another one is, if the failure is one that passes."""
-    return state.retries < plan.hops[state.at].retries
 
 
 def next_hop(plan: Plan, state: RouteState, error_class: str, look: Look) -> NextHop | NoHop:

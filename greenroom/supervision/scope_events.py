@@ -10,6 +10,7 @@ from greenroom.messages.events import (
     StreamCompleted,
     StreamEvent,
     StreamFailed,
+    StreamFailover,
     StreamRetrying,
 )
 from greenroom.messages.failures import Failure
@@ -37,6 +38,15 @@ class ScopeTeller:
         self.emit(
             StreamRetrying, epoch=failure.attempt, error_class=failure.error_class, message=failure.message,
             decision=decision, delay_s=delay_s, next_epoch=next_epoch,
+        )  # fmt: skip
+
+    def failover(self, failure: Failure, reason: str, delay_s: float, next_epoch: int) -> None:
+        """The job's hop is the new one by now."""
+        plan = self._job.plan
+        self.emit(
+            StreamFailover, epoch=failure.attempt, from_provider=failure.provider or "",
+            from_model=failure.model or "", error_class=failure.error_class, message=failure.message,
+            route=None if plan is None else plan.route, reason=reason, delay_s=delay_s, next_epoch=next_epoch,
         )  # fmt: skip
 
     def over(self, completion: Completion[Any], stopped_by: str | None, deltas: int) -> None:

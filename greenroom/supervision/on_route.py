@@ -1,0 +1,53 @@
+"""Where a request stands on its route: what its scope keeps beside the job, and asks after each failure."""
+
+from collections.abc import Callable
+
+from greenroom.actors.job import Job
+from greenroom.messages.failures import ErrorEvidence
+from greenroom.supervision.classifier import classify, is_retryable
+from greenroom.supervision.routes import Look, NextHop, NoHop, RouteState, begun, failed, moved, next_hop
+
+
+def unknown(_place: int) -> float | None:
+    """Nothing is known of any breaker: each counts as closed, and one that is open refuses at once."""
+    return None
+
+
+class OnRoute:
+    """Of a job without a plan: there is no hop but the one."""
+
+    __slots__ = ("_job", "_state")
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._state: RouteState | None = None if job.plan is None else begun(job.plan)
+
+    def stays(self, retries: int) -> bool:
+        """After so many retries at this hop it has more of its own, before the next one is asked."""
+        plan, state = self._job.plan, self._state
+        return plan is not None and state is not None and retries < plan.hops[state.at].retries
+
+    def failed_here(
+        self,
+        evidence: ErrorEvidence,
+        now_s: float,
+        deadline_left_s: float,
+        backoff_s: float,
+        open_s: Callable[[int], float | None] = unknown,
+    ) -> NextHop | NoHop | None:
+        """The hop has failed like this; what would come next. None: there is no route."""
+        plan, state = self._job.plan, self._state
+        if plan is None or state is None:
+            return None
+        error_class = classify(evidence)
+        hopeless = not is_retryable(evidence, error_class)
+        again_at_s = now_s + (evidence.retry_after_s or 0.0)
+        self._state = failed(state, hopeless=hopeless, again_at_s=again_at_s)
+        look = Look(now_s, deadline_left_s, open_s, backoff_s)
+        return next_hop(plan, self._state, error_class, look)
+
+    def go_to(self, place: int) -> None:
+        """The job's next attempt is made at this hop."""
+        assert self._state is not None
+        self._state = moved(self._state, place)
+        self._job.go_to(place)
