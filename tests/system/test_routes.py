@@ -30,6 +30,7 @@ from greenroom.messages.request import Message
 from greenroom.messages.value import thaw
 from greenroom.providers.simulator import Cut, Script, Simulator, Stall
 from greenroom.providers.simulator import StreamError as ErrorInStream
+from greenroom.routing import Router
 
 from tests_system import LIMIT_S, text_of
 
@@ -315,8 +316,7 @@ def test_a_request_never_sent_may_go_elsewhere_even_then(two: Two) -> None:
 
 def test_weights_share_the_requests_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     hops = [{"model": "chat/small", "weight": 3}, {"model": "claude/claude-x", "weight": 1}]
-    monkeypatch.setattr(random, "random", random.Random(11).random)
-    monkeypatch.setattr("greenroom.routing.Router.__init__.__defaults__", (random.random,))
+    monkeypatch.setattr(Router.__init__, "__defaults__", (random.Random(11).random,))
     system = two.start({"r": {"hops": hops, "order": "weighted"}})
     answers = [system.stream(ChatRequest(model="r", messages="Count")) for _ in range(120)]
     said = [answer.result(timeout=LIMIT_S).text for answer in answers]
