@@ -46,6 +46,7 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.providers.capabilities import capabilities_of
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import configured, new_id, resolve
 from greenroom.supervision.absences import Absences
@@ -240,7 +241,7 @@ class ActorSystem:
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
             models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits,
+            rate_limits=endpoint.rate_limits, capabilities=capabilities_of,
         )  # fmt: skip
 
     def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
