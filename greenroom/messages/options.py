@@ -135,6 +135,13 @@ class StreamingOptions(Input):
         return next((name for name in asked if getattr(self, name)), None)
 
 
+def with_reset(options: StreamingOptions) -> StreamingOptions:
+    """These, and a cut stream may start again; as they are where they say `on_cut` or allow no second request."""
+    if "on_cut" in options.model_fields_set or options.max_reconnect_attempts == 0:
+        return options
+    return options.model_copy(update={"on_cut": "reset"})
+
+
 # model_construct: no validator is built at import; tests/messages/test_options.py checks every preset
 DEFAULT = StreamingOptions.model_construct()
 HIGH_THROUGHPUT = StreamingOptions.model_construct(

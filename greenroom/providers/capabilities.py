@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from greenroom.messages.contracts import Target
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import Capabilities
 from greenroom.providers.registry import codec_for
 
@@ -60,6 +61,23 @@ def capabilities_of(target: Target) -> Capabilities:
     if found.prefix_continuation and f"{NO_PREFIX}:{target.model}" in target.adjustments:
         return found.model_copy(update={"prefix_continuation": False})
     return found
+
+
+def check_policy(target: Target, options: StreamingOptions) -> None:
+    """Raises InvalidInput where these options ask this target for a recovery that it does not have.
+
+    `on_unsupported="drop"` lets it pass: then the other rungs are what there is.
+    """
+    if (
+        options.server_resume
+        and options.on_unsupported == "refuse"
+        and not capabilities_of(target).server_cursor
+    ):
+        text = (
+            f"{target.provider} ({target.kind}) keeps no answer that could be read on; leave it out, or set "
+            "on_unsupported='drop'"
+        )
+        raise InvalidInput("", [Problem("options.server_resume", "True", text)])
 
 
 def _told_by_codec(target: Target) -> Capabilities:

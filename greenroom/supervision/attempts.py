@@ -248,7 +248,7 @@ def _here(situation: Situation, delay_s: float, evidence: ErrorEvidence, *, refu
     if mode is None:
         return None
     if mode == "reset":
-        return Reset(delay_s, reason=situation.no_rung)
+        return Reset(delay_s, reason=f"no earlier rung is open: {situation.no_rung}")
     return Resume(mode, delay_s, "the first rung that the answer can take")
 
 

@@ -58,10 +58,8 @@ def _spent(records: tuple[AttemptRecord, ...], text: str) -> Usage:
     first = max(
         (n for n, record in enumerate(records) if record.mode == "reset" and record.deltas), default=0
     )
-    standing = [record.usage for record in records[first:] if record.deltas]
-    if not standing:
-        return Usage()
-    if all(usage.output_tokens is not None for usage in standing):
-        return sum(standing[1:], standing[0])
-    told = sum(usage.output_tokens or 0 for usage in standing)
+    stand = [record.usage for record in records[first:] if record.deltas]
+    if stand and all(usage.output_tokens is not None and usage.source == "provider" for usage in stand):
+        return sum(stand[1:], stand[0])
+    told = sum(usage.output_tokens or 0 for usage in stand)
     return Usage(output_tokens=max(told, by_characters(text)), source="estimated")
