@@ -1,4 +1,4 @@
-"""A route of two simulated providers: the first is overloaded, the second answers. `python examples/fallback.py`"""
+"""A route of two simulated providers: the first is overloaded, the second answers. Run as it stands."""
 
 from greenroom import ActorSystem, ChatRequest, ModelPrice, ProviderConfig, SystemConfig
 from greenroom.providers.simulator import Script, Simulator

@@ -22,6 +22,7 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.route_check import Leaf, RouteTable
 from greenroom.messages.route_plan import HopRule, Plan, drawn
 from greenroom.messages.routes import ATTEMPT_OPTIONS, HopConfig, RouteConfig
+from greenroom.providers.capabilities import check_policy
 
 E = TypeVar("E")
 
@@ -134,6 +135,8 @@ class Router:
     def _hop(self, endpoint: Endpoint, model: str, request: ChatRequest, options: StreamingOptions) -> Hop:
         target = endpoint.target(model)
         endpoint.codec.check(request, target, options)
+        if request.options is not None:
+            check_policy(target, options)
         return Hop(
             request=request, options=options, target=target, codec=endpoint.codec,
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,

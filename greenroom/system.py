@@ -30,6 +30,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
+from greenroom.messages.arguments import check_sink, check_type
 from greenroom.messages.commands import GetStatistics, StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -40,12 +41,13 @@ from greenroom.messages.failures import (
     SystemDown,
     SystemStopped,
 )
-from greenroom.messages.invalid import Problem
 from greenroom.messages.models import ModelList
+from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.providers.capabilities import capabilities_of
 from greenroom.providers.pricing import PriceList
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import Router, configured, new_id
@@ -94,9 +96,8 @@ class ActorSystem:
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
             self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
-            self._router = Router(
-                config, self._endpoints, functools.partial(ModelLookUp, self._catalog_cell.ref)
-            )
+            look_up = functools.partial(ModelLookUp, self._catalog_cell.ref)
+            self._router = Router(config, self._endpoints, look_up)
         except BaseException:
             self._remains.end()
             raise
@@ -117,8 +118,8 @@ class ActorSystem:
             from greenroom.config import load_config
 
             config = load_config()
-        _check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
-        _check_sink(events)
+        check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
+        check_sink(events)
         system = cls(config, clock=clock, events=events)
         system._run()
         return system
@@ -154,8 +155,12 @@ class ActorSystem:
         return Stream(ids, target, channel, scope, self._dispatcher, self._hubs, parting)
 
     def ask(self, request: ChatRequest) -> "Future[Completion[Any]]":
-        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does."""
-        channel, job, _ = self._submit(request)
+        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does.
+
+        Nobody sees it grow, so where its stream is cut it may start again (`on_cut="reset"`), unless options say
+        `on_cut` or allow no second request.
+        """
+        channel, job, _ = self._submit(request, whole=True)
         return completion_future(channel, self._dispatcher, job.request_id, self)
 
     def tell(self, request: ChatRequest, *, reply_to: pykka.ActorRef[Any]) -> Told:
@@ -187,7 +192,7 @@ class ActorSystem:
         and InvalidInput; the stream is then as it was. SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
-        _check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
+        check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
         if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
             raise InvalidInput.at(
                 "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
@@ -214,10 +219,12 @@ class ActorSystem:
             # Every stream has its end, and nobody will attach: there is nothing to keep.
             return
 
-    def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
+    def _submit(self, request: ChatRequest, *, whole: bool = False) -> tuple[Channel, Job, Any]:
         self._check_open()
-        _check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
+        check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
         job = self._job(request)
+        if whole:
+            job.options = with_reset(job.options)
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
         with with_ids(Ids(job.request_id, job.stream_id)):
@@ -240,8 +247,8 @@ class ActorSystem:
         return Job(
             stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
             options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
-            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan,
-            hops=way.hops, token_counter=counter, cost_usd=self._prices.of,
+            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
+            token_counter=counter, capabilities=capabilities_of, cost_usd=self._prices.cost_usd,
         )  # fmt: skip
 
     def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
@@ -372,21 +379,6 @@ class ActorSystem:
     def __repr__(self) -> str:
         state = "stopped" if self._stopped else "running"
         return f"<ActorSystem {state}: {', '.join(self._endpoints) or 'no providers'}>"
-
-
-def _check_sink(events: object) -> None:
-    missing = [name for name in ("wants", "emit") if not callable(getattr(events, name, None))]
-    if events is not None and missing:
-        text = f"must be an EventSink (greenroom.messages.contracts): it has no {' and no '.join(missing)}"
-        raise InvalidInput.at("events", text, events)
-
-
-def _check_type(given: object, wanted: type, path: str, example: str) -> None:
-    if not isinstance(given, wanted):
-        kind, article = type(given).__name__, "an" if type(given).__name__[0] in "aeiou" else "a"
-        raise InvalidInput(
-            "", [Problem(path, "", f"must be a {wanted.__name__}, not {article} {kind}; write {example}")]
-        )
 
 
 __all__ = ["ActorSystem", "Endpoint"]

@@ -13,7 +13,14 @@ from greenroom.actors.journal import Journal
 from greenroom.actors.merging import content_bytes
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import Accepted
-from greenroom.messages.deltas import CONTENT, Delta, TextDelta, ToolCallCompleted, ToolCallDelta
+from greenroom.messages.deltas import (
+    CONTENT,
+    Delta,
+    StreamReset,
+    TextDelta,
+    ToolCallCompleted,
+    ToolCallDelta,
+)
 from greenroom.messages.retry_state import Checkpoint
 
 _new: Any = tuple.__new__
@@ -54,6 +61,12 @@ class Gate:
         self.epoch = self.epoch_opened = epoch
         self._unrepeated_bytes = 0
 
+    def restore(self, deltas: list[Delta], checkpoint: Checkpoint) -> None:
+        """What an earlier process delivered of this request stands in the journal; nothing is pushed."""
+        if deltas:
+            self.journal.extend(deltas)
+        self.checkpoint, self.epoch_opened = checkpoint, checkpoint.epoch
+
     def fence(self) -> None:
         """From now on nobody may."""
         self.epoch = -1
@@ -67,8 +80,13 @@ class Gate:
         """The consumer has content of a later attempt than this one; with 0, of any."""
         return self.checkpoint.committed_epoch > epoch
 
-    def commit(self, epoch: int, deltas: list[Delta]) -> Commit:
-        """Deliver these. Raises RuntimeError where they do not follow what was delivered."""
+    def commit(
+        self, epoch: int, deltas: list[Delta], place: tuple[str | None, str | None] | None = None
+    ) -> Commit:
+        """Deliver these. Raises RuntimeError where they do not follow what was delivered.
+
+        `place`: the response's id and the server's cursor behind these deltas, where the server keeps them.
+        """
         if epoch != self.epoch:
             return Commit.FENCED
         seq, total, committed, sent_epoch, response_id, cursor = self.checkpoint[1:]
@@ -80,6 +98,9 @@ class Gate:
             size = said = content_bytes(deltas[0])
             unrepeated = self._unrepeated_bytes
         else:
+            if deltas[0].__class__ is StreamReset:
+                # The bound is one answer's: of the one before nothing stands.
+                total = self._unrepeated_bytes = 0
             size = sum(map(content_bytes, deltas))
             said, unrepeated = self._said(deltas, size)
         total += said
@@ -88,6 +109,8 @@ class Gate:
         self._unrepeated_bytes = unrepeated
         if committed != epoch and any(isinstance(delta, CONTENT) for delta in deltas):
             committed = epoch
+        if place is not None:
+            response_id, cursor = place
         compacted = self.journal.extend(deltas)
         # Past the named tuple's own constructor, which costs twice as much.
         self.checkpoint = _new(

@@ -16,10 +16,11 @@ from greenroom.actors.history import History, unpriced
 from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import WireHead
-from greenroom.messages.contracts import Call, Codec, Target
+from greenroom.messages.contracts import Call, CapabilityLookup, Codec, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
+from greenroom.messages.retry_state import Capabilities
 from greenroom.messages.route_plan import Plan
 from greenroom.messages.usage import Usage
 
@@ -61,6 +62,11 @@ def untold(_head: WireHead, _at: float) -> RateLimits | None:
     return None
 
 
+def unable(target: Target) -> Capabilities:  # noqa: ARG001
+    """Of a server of which nothing is known."""
+    return Capabilities(instruction_continuation=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Hop:
     """A place where a request can be answered, with all that an attempt needs there."""
@@ -82,6 +88,8 @@ class Hop:
     """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
     models: ModelLookUp | None = None
     """Where its model is looked up first; None: it is not."""
+    breaker: "Ref[Any] | None" = None
+    """Is asked with `Settle` after every attempt and answers with `Settled`; None: there is none."""
 
 
 @dataclass(slots=True)
@@ -105,8 +113,10 @@ class Job:
     """Those of the plan."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
-    cost_usd: Callable[[Target, Usage], float | None] = unpriced
-    """What this usage of the target costs; None where that is not known."""
+    capabilities: CapabilityLookup = unable
+    """What its targets can do for a cut stream."""
+    cost_usd: Callable[[str, str, Usage], float | None] = unpriced
+    """What a provider's model costs for this usage; None where that is not known."""
     gate: Gate = field(init=False)
     """Outlives attempts and the scope: what it journaled is never lost."""
     history: History = field(init=False)
@@ -132,6 +142,10 @@ class Job:
         return self.hop.api_keys
 
     @property
+    def breaker(self) -> "Ref[Any] | None":
+        return self.hop.breaker
+
+    @property
     def route(self) -> str | None:
         """The name of the route that was asked for."""
         return None if self.plan is None else self.plan.route
@@ -148,10 +162,10 @@ class Job:
         self.hop = replace(hop, target=target)
         self.hops = tuple(self.hop if other is hop else other for other in self.hops)
 
-    def call(self, epoch: int, api_key: str | None) -> Call:
-        """What the codec needs for one attempt."""
+    def call(self, epoch: int, api_key: str | None, request: ChatRequest | None = None) -> Call:
+        """What the codec needs for one attempt. `request`: the hop's as this attempt changes it."""
         hop = self.hop
         return Call(
-            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=hop.request,
+            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=request or hop.request,
             target=hop.target, options=hop.options, api_key=api_key, headers=hop.headers,
         )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from greenroom.messages import recovery_events
 from greenroom.messages.events import Event
 
 
@@ -25,11 +26,8 @@ def event_from_json(line: str | bytes) -> Event:
 @cache
 def event_types() -> dict[str, type[Event]]:
     """Every event of this schema by its name."""
-    return {
-        kind.name: kind
-        for kind in _below(Event)
-        if "name" in vars(kind) and kind.__module__ == Event.__module__
-    }
+    homes = {Event.__module__, recovery_events.__name__}
+    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in homes}
 
 
 def _below(kind: type[Event]) -> Iterator[type[Event]]:

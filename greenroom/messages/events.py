@@ -169,37 +169,6 @@ class StreamResumed(StreamEvent):
     paused_ms: float
 
 
-class StreamRetrying(StreamEvent):
-    name = "stream.retrying"
-    error_class: str
-    message: str
-    decision: str
-    delay_s: float
-    next_epoch: int
-
-
-class StreamResumedFrom(StreamEvent):
-    name = "stream.resumed_from"
-    mode: str
-    seq: int
-
-
-class StreamFailover(StreamEvent):
-    """The request goes on at another hop of its route: `provider` and `model` are those of the new one."""
-
-    name = "stream.failover"
-    from_provider: str
-    from_model: str
-    error_class: str
-    route: str | None = None
-    message: str | None = None
-    """Of the failure."""
-    reason: str | None = None
-    """Why it goes there: the class, and which hops were passed over."""
-    delay_s: float = 0.0
-    next_epoch: int | None = None
-
-
 class StreamCompleted(StreamEvent):
     name = "stream.completed"
     finish_reason: str | None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from greenroom.messages.contracts import Target
 from greenroom.messages.prices import ModelPrice
 from greenroom.messages.usage import Usage
 
@@ -23,10 +22,6 @@ class PriceList:
             return None
         price = self._prices.get(f"{provider}/{model}") or self._prices.get(f"{provider}/*")
         return None if price is None else (_input(price, usage) + _output(price, usage)) / _MTOK
-
-    def of(self, target: Target, usage: Usage) -> float | None:
-        """The same, of a place where a request was asked."""
-        return self.cost_usd(target.provider, target.model, usage)
 
 
 def _input(price: ModelPrice, usage: Usage) -> float:

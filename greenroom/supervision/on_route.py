@@ -33,15 +33,19 @@ class OnRoute:
         now_s: float,
         deadline_left_s: float,
         backoff_s: float,
+        open_for_s: float = 0.0,
         open_s: Callable[[int], float | None] = unknown,
     ) -> NextHop | NoHop | None:
-        """The hop has failed like this; what would come next. None: there is no route."""
+        """The hop has failed like this; what would come next. None: there is no route.
+
+        `open_for_s`: for so long its own breaker is open now.
+        """
         plan, state = self._job.plan, self._state
         if plan is None or state is None:
             return None
         error_class = classify(evidence)
         hopeless = not is_retryable(evidence, error_class)
-        again_at_s = now_s + (evidence.retry_after_s or 0.0)
+        again_at_s = now_s + max(evidence.retry_after_s or 0.0, open_for_s)
         self._state = failed(state, hopeless=hopeless, again_at_s=again_at_s)
         look = Look(now_s, deadline_left_s, open_s, backoff_s)
         return next_hop(plan, self._state, error_class, look)

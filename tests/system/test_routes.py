@@ -22,6 +22,7 @@ from greenroom import (
     RequestRejected,
     StreamError,
     StreamingOptions,
+    StreamReset,
     SystemConfig,
 )
 from greenroom.messages.events import Event
@@ -416,3 +417,40 @@ def test_a_cancel_while_the_second_hop_answers_ends_it(two: Two) -> None:
         stream.result(timeout=LIMIT_S)
     assert (caught.value.error_class, caught.value.provider) == ("cancelled", "claude")
     two.claude.wait_for_disconnects()
+
+
+# ---- after content
+
+
+def test_where_a_turn_may_start_again_the_next_hop_starts_it(two: Two) -> None:
+    two.chat.set_default(Script(text=FIRST, cut=Cut(after_deltas=2, how="fin")))
+    stream = two.start(options=FAST.replace(on_cut="reset")).stream(ChatRequest(model="r", messages="Count"))
+    deltas = list(stream)
+    (place,) = [number for number, delta in enumerate(deltas) if isinstance(delta, StreamReset)]
+    reset = deltas[place]
+    assert isinstance(reset, StreamReset)
+    assert (reset.provider, reset.model) == ("claude", "claude-x")
+    assert FIRST.startswith(text_of(deltas[:place]))
+    assert text_of(deltas[place:]) == SECOND
+    assert [delta.seq for delta in deltas] == list(range(1, len(deltas) + 1))
+    completion = stream.result(timeout=LIMIT_S)
+    assert (completion.text, completion.provider) == (SECOND, "claude")
+    assert [step[::3] for step in steps(completion)] == [("chat", "reset"), ("claude", "completed")]
+    (event,) = two.told.events
+    assert event.model_dump()["decision"] == "reset"
+
+
+def test_a_server_that_truly_goes_on_is_asked_before_another_hop(two: Two) -> None:
+    more = {"chat": ProviderConfig(kind="openai-chat", profile="vllm", base_url=two.chat.base_url)}
+    two.chat.enqueue(Script(text="one two three four", cut=Cut(after_deltas=2, how="fin")))
+    two.chat.set_default(Script(text="one two three four", prefix="continue"))
+    system = two.start(more=more, options=FAST.replace(on_cut="reset"))
+    completion = two.ask(system)
+    assert completion.text == "one two three four"
+    assert [step[::3] for step in steps(completion)] == [("chat", "resume"), ("chat", "completed")]
+
+
+def test_ask_shows_only_whole_answers_so_another_hop_may_give_it(two: Two) -> None:
+    two.chat.set_default(Script(text=FIRST, cut=Cut(after_deltas=2, how="fin")))
+    completion = two.start().ask(ChatRequest(model="r", messages="Count")).get(timeout=LIMIT_S)
+    assert (completion.text, completion.provider) == (SECOND, "claude")
