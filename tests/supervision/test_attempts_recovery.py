@@ -7,7 +7,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from greenroom.messages.contracts import Target
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.views import BreakerView, RetryBudgetView
@@ -26,11 +25,13 @@ from greenroom.supervision.attempts import (
     after_failure,
 )
 from greenroom.supervision.ladder import LADDER
+from greenroom.supervision.routes import NextHop, NoHop
 
 from strategies import evidences
 
 OPTIONS = StreamingOptions(backoff_initial_s=1, backoff_factor=2, backoff_max_s=8, backoff_jitter=0)
-ELSEWHERE = Target("other", "openai-chat", "m2")
+ELSEWHERE = NextHop(1, 0.0)
+NOWHERE = NoHop("route r leads nowhere")
 
 
 def situation(**changes: Any) -> Situation:
@@ -96,22 +97,28 @@ RUNGS: list[Row] = [
 ]  # fmt: skip
 
 ROUTE: list[Row] = [
-    ("first here", BROKEN, situation(next_target=ELSEWHERE), Retry(1.0)),
-    ("used up here", BROKEN, situation(next_target=ELSEWHERE, retries=3), FallBack(ELSEWHERE)),
-    ("a key is no better later", NO_KEY, situation(next_target=ELSEWHERE), FallBack(ELSEWHERE)),
-    ("no credit", NO_CREDIT, situation(next_target=ELSEWHERE), FallBack(ELSEWHERE)),
-    ("no such model", GONE, situation(next_target=ELSEWHERE), FallBack(ELSEWHERE)),
-    ("another model may have the room", TOO_LONG, situation(next_target=ELSEWHERE), FallBack(ELSEWHERE)),
-    ("the provider says no retry", EXPLICIT, situation(next_target=ELSEWHERE), FallBack(ELSEWHERE)),
-    ("a short wait is made here", LATER, situation(next_target=ELSEWHERE), Retry(5.0)),
-    ("a long one is not", evidence(status=429, retry_after_s=9), situation(next_target=ELSEWHERE),
-     FallBack(ELSEWHERE)),
-    ("nor one past the deadline", LATER, situation(next_target=ELSEWHERE, deadline_left_s=4),
-     FallBack(ELSEWHERE)),
-    ("after content with a reset", NO_CREDIT, cut("reset", next_target=ELSEWHERE), Reset(0.0, ELSEWHERE)),
-    ("breaker at the first attempt", BREAKER, situation(next_target=ELSEWHERE), FallBack(ELSEWHERE)),
-    ("no budget here", BUSY, situation(next_target=ELSEWHERE, retry_budget=RetryBudgetView(0.5)),
-     FallBack(ELSEWHERE)),
+    ("at once", BROKEN, situation(hop=ELSEWHERE), FallBack(1)),
+    ("first here", BROKEN, situation(hop=ELSEWHERE, stays=True), Retry(1.0)),
+    ("used up here", BROKEN, situation(hop=ELSEWHERE, stays=True, retries=3), FallBack(1)),
+    ("a key is no better later", NO_KEY, situation(hop=ELSEWHERE, stays=True), FallBack(1)),
+    ("the provider says no retry", EXPLICIT, situation(hop=ELSEWHERE, stays=True), FallBack(1)),
+    ("what ends a request, but not on this route", POLICY, situation(hop=ELSEWHERE), FallBack(1)),
+    ("a short wait is made here", LATER, situation(hop=ELSEWHERE, stays=True), Retry(5.0)),
+    ("a long one is not", evidence(status=429, retry_after_s=9), situation(hop=ELSEWHERE, stays=True),
+     FallBack(1)),
+    ("nor one past the deadline", LATER, situation(hop=ELSEWHERE, stays=True, deadline_left_s=4), FallBack(1)),
+    ("a further round waits", BUSY, situation(hop=NextHop(0, 7.0)), FallBack(0, 7.0)),
+    ("stale, and here", STALE, situation(hop=ELSEWHERE), Retry(0.0, counted=False)),
+    ("a field left out here", ODD, situation(hop=ELSEWHERE), Adjust("no_stream_options")),
+    ("after content with a reset", NO_CREDIT, cut("reset", hop=ELSEWHERE), Reset(0.0, 1)),
+    ("the turn again, rather there", BROKEN, cut("reset", hop=ELSEWHERE), Reset(0.0, 1)),
+    ("but for retries of its own", BROKEN, cut("reset", hop=ELSEWHERE, stays=True), Reset(1.0)),
+    ("going on here before any reset", BROKEN, cut("prefix", "reset", hop=ELSEWHERE), Resume("prefix", 1.0)),
+    ("breaker at the first attempt", BREAKER, situation(hop=ELSEWHERE), FallBack(1)),
+    ("breaker, and retries of its own", BREAKER, situation(hop=ELSEWHERE, stays=True, retries=1), FallBack(1)),
+    ("no budget here", BUSY, situation(hop=ELSEWHERE, stays=True, retry_budget=RetryBudgetView(0.5)),
+     FallBack(1)),
+    ("the last hop has the request's retries", BUSY, situation(hop=NOWHERE), Retry(1.0)),
 ]  # fmt: skip
 
 BREAKERS: list[Row] = [
@@ -139,13 +146,14 @@ FINAL: list[tuple[str, ErrorEvidence, Situation, str]] = [
     ("a policy's no", POLICY, cut("prefix", "reset"), "content_policy"),
     ("a bound of ours", LARGE, cut("reset"), "output_limit"),
     ("the provider's own no", EXPLICIT, cut("prefix", "reset"), "does not pass"),
-    ("a wrong request", WRONG, situation(next_target=ELSEWHERE), "invalid_request"),
-    ("a policy's no, elsewhere", POLICY, situation(next_target=ELSEWHERE), "content_policy"),
+    ("a wrong request", WRONG, situation(hop=NOWHERE), "route r leads nowhere"),
+    ("a policy's no, elsewhere", POLICY, situation(hop=NOWHERE), "route r leads nowhere"),
+    ("used up, and nowhere", BUSY, situation(hop=NOWHERE, retries=3), "=3); route r leads nowhere"),
     ("refused, and the last rung", WRONG, resumed("prefix", "prefix"), "after content"),
     ("a reset refused", WRONG, resumed("reset", "reset"), "invalid_request"),
     ("count over all rungs", BROKEN, cut("prefix", retries=3), "max_reconnect_attempts=3"),
-    ("after content without a reset", NO_CREDIT, cut("prefix", next_target=ELSEWHERE), "quota"),
-    ("elsewhere, what was paused", NO_CREDIT, situation(pauses=1, next_target=ELSEWHERE), "quota"),
+    ("after content without a reset", NO_CREDIT, cut("prefix", hop=ELSEWHERE), "quota"),
+    ("elsewhere, what was paused", NO_CREDIT, situation(pauses=1, hop=ELSEWHERE), "quota"),
     ("held open", BUSY, situation(breaker=BreakerView("forced_open")), "held open"),
     (
         "open past the deadline",
@@ -185,7 +193,7 @@ ACTED: list[tuple[str, ErrorEvidence, Situation, bool]] = [
     ),
     ("delivered", BROKEN, cut("prefix", "reset", danger=DANGER), False),
     ("delivered, and kept", BROKEN, cut("server_cursor", "reset", danger=DANGER), True),
-    ("elsewhere too", evidence(status=500), situation(danger=DANGER, next_target=ELSEWHERE), False),
+    ("elsewhere too", evidence(status=500), situation(danger=DANGER, hop=ELSEWHERE), False),
 ]
 
 
@@ -216,7 +224,8 @@ situations = st.builds(
         lambda rungs: tuple(mode for mode in LADDER if mode in rungs)
     ),
     danger=st.none() | st.just(DANGER),
-    next_target=st.none() | st.just(ELSEWHERE),
+    hop=st.sampled_from([None, ELSEWHERE, NextHop(0, 3.0), NOWHERE]),
+    stays=st.booleans(),
     breaker=st.none() | st.builds(BreakerView, st.sampled_from(["open", "closed"]), st.floats(0, 60)),
     retry_budget=st.none() | st.builds(RetryBudgetView, st.floats(0, 5)),
     random=st.floats(0, 1, exclude_max=True),
@@ -226,8 +235,31 @@ sends = (Retry, Resume, Reset, FallBack)
 
 def counts(decided: Next) -> bool:
     """It is a further request to the same target, and counted."""
-    here = isinstance(decided, (Retry, Resume)) or (isinstance(decided, Reset) and decided.target is None)
+    here = isinstance(decided, (Retry, Resume)) or (isinstance(decided, Reset) and decided.place is None)
     return here and getattr(decided, "counted", True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "where", "options"),
+    [
+        (BUSY, situation(hop=ELSEWHERE), {"max_reconnect_attempts": 0}),
+        (BROKEN, situation(hop=ELSEWHERE), {"retry_on_connection_error": False}),
+        (
+            evidence("transport", phase="connect"),
+            situation(hop=ELSEWHERE, sent=False),
+            {"retry_on_connection_error": False},
+        ),
+    ],
+)
+def test_who_forbids_a_second_request_forbids_it_elsewhere(
+    seen: ErrorEvidence, where: Situation, options: Any
+) -> None:
+    assert isinstance(after_failure(seen, where, OPTIONS.replace(**options)), GiveUp)
+
+
+def test_what_was_never_sent_is_no_second_request() -> None:
+    seen, where = evidence("transport", phase="connect"), situation(hop=ELSEWHERE, sent=False)
+    assert after_failure(seen, where, OPTIONS.replace(max_reconnect_attempts=0)) == FallBack(1)
 
 
 @given(evidences, situations)
@@ -251,7 +283,7 @@ def test_no_decision_passes_a_bound(seen: ErrorEvidence, where: Situation) -> No
 def test_less_room_never_brings_a_request_back(
     seen: ErrorEvidence, where: Situation, less_s: float, more: int
 ) -> None:
-    assume(seen.adjust is None and where.next_target is None)
+    assume(seen.adjust is None and where.hop is None)
     tighter = replace(
         where, deadline_left_s=max(where.deadline_left_s - less_s, 0.0), retries=where.retries + more
     )

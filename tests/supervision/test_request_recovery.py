@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import Hop, Job
+from greenroom.actors.job import Job
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.messages.commands import RetryMade, Settle
 from greenroom.messages.contracts import Target
@@ -15,6 +15,8 @@ from greenroom.messages.deltas import StreamReset, StreamSeam
 from greenroom.messages.failures import ConnectionFailed, StreamError
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import Capabilities
+from greenroom.messages.route_plan import HopRule, Plan
+from greenroom.messages.routes import FALL_BACK_ON
 from greenroom.messages.views import BreakerView, RetryBudgetView, Settled
 
 from request_path import PATIENT, Rig, Started, error_of
@@ -149,7 +151,8 @@ def test_the_counts_bound_all_rungs_together(rig: Rig) -> None:
 
 def test_what_may_not_act_twice_fails_with_what_was_delivered(rig: Rig) -> None:
     def stateful(started: Started) -> None:
-        started.job.request = started.job.request.replace(extra_body={"conversation": "conv_1"})
+        request = started.job.request.replace(extra_body={"conversation": "conv_1"})
+        started.job.hop = replace(started.job.hop, request=request)
 
     started, wire = rig.open(RESETS, before=stateful)
     wire.head().send("t Hel").cut()
@@ -210,7 +213,7 @@ class Beside:
         self.ref = self.rig.dispatcher.spawn(Breaker, self.told, says, path="/breaker")
 
         def before(started: Started) -> None:
-            started.job.breaker = self.ref
+            started.job.hop = replace(started.job.hop, breaker=self.ref)
 
         return before
 
@@ -260,18 +263,20 @@ def test_a_cancel_while_the_breaker_is_asked_ends_it(rig: Rig, beside: Beside) -
 # ---- elsewhere
 
 
-def routed(rig: Rig) -> Callable[[Started], None]:
+def routed(retries: int = 0) -> Callable[[Started], None]:
+    """Its second hop is model m2 of provider `other`."""
+
     def before(started: Started) -> None:
         job = started.job
-        there = Target("other", "lines", "m2")
-        hop = Hop(there, job.codec, job.connection, job.api_keys, (), rig.adjusted.append)
-        job.next_hop = lambda target, records: None if target == there else hop
+        there = replace(job.hop, target=Target("other", "lines", "m2"))
+        rules = (HopRule("fake/m", frozenset(FALL_BACK_ON), retries=retries), HopRule("other/m2"))
+        job.hops, job.plan = (job.hop, there), Plan("r", rules)
 
     return before
 
 
 def test_a_route_is_followed_before_content_unseen(rig: Rig) -> None:
-    started, wire = rig.open(before=routed(rig))
+    started, wire = rig.open(before=routed())
     wire.head(401).end()
     rig.settle()
     rig.wire.head().send("t a", "done").end()
@@ -286,7 +291,7 @@ def test_a_route_is_followed_before_content_unseen(rig: Rig) -> None:
 
 
 def test_a_route_is_followed_after_content_behind_a_reset(rig: Rig) -> None:
-    started, wire = rig.open(RESETS.replace(max_reconnect_attempts=1), before=routed(rig))
+    started, wire = rig.open(RESETS.replace(max_reconnect_attempts=1), before=routed(retries=1))
     wire.head().send("t Hel").cut()
     rig.advance(1)
     rig.wire.head().send("t Hal").cut()
@@ -298,7 +303,7 @@ def test_a_route_is_followed_after_content_behind_a_reset(rig: Rig) -> None:
 
 
 def test_without_a_reset_a_route_is_not_followed_after_content(rig: Rig) -> None:
-    started, wire = rig.open(before=routed(rig))
+    started, wire = rig.open(before=routed())
     wire.head().send("t Hel").cut()
     rig.advance(30)
     with pytest.raises(StreamError):
@@ -308,7 +313,7 @@ def test_without_a_reset_a_route_is_not_followed_after_content(rig: Rig) -> None
 
 def test_hops_count_their_own_retries(rig: Rig) -> None:
     options: StreamingOptions = PATIENT.replace(max_reconnect_attempts=1)
-    started, wire = rig.open(options, before=routed(rig))
+    started, wire = rig.open(options, before=routed(retries=1))
     wire.head(503).end()
     rig.advance(1)
     rig.wire.head(503).end()
@@ -324,7 +329,9 @@ def test_hops_count_their_own_retries(rig: Rig) -> None:
 def test_a_job_goes_to_its_hop_with_all_that_belongs_to_it(rig: Rig) -> None:
     started, wire = rig.open()
     job: Job = started.job
-    hop = Hop(replace(job.target, model="x"), job.codec, job.connection, job.api_keys, (("a", "b"),), print)
-    job.go_to(hop)
-    assert (job.target.model, job.headers, job.adjust) == ("x", (("a", "b"),), print)
+    hop = replace(job.hop, target=replace(job.target, model="x"), headers=(("a", "b"),))
+    job.hops = (job.hop, hop)
+    job.go_to(1)
+    call = job.call(1, None)
+    assert (job.target.model, call.target.model, call.headers) == ("x", "x", (("a", "b"),))
     wire.head().send("t a", "done").end()
