@@ -108,8 +108,13 @@ class Reader:
         return whole
 
 
-def verdict(plan: Plan, reader: Reader, end: Completion[Any], error: StreamError | None) -> list[str]:
-    """What is wrong with this stream, in words; nothing where it is exact, or ended typed."""
+def verdict(
+    plan: Plan, reader: Reader, end: Completion[Any], error: StreamError | None, *, crashes: bool
+) -> list[str]:
+    """What is wrong with this stream, in words; nothing where it is exact, or ended typed.
+
+    `crashes`: actors of its own were thrown out, so `bug` may be its end.
+    """
     wrong = list(reader.wrong)
     whole = end.outcome == "completed"
     for number, segment in enumerate(reader.segments):
@@ -124,7 +129,7 @@ def verdict(plan: Plan, reader: Reader, end: Completion[Any], error: StreamError
     if error is None and not whole:
         wrong.append(f"iteration ended well, but the stream {end.outcome}: {end.failure}")
     if error is not None:
-        wrong += _typed(plan, error)
+        wrong += _typed(error, ENDS | ({"bug"} if crashes else set()))
     return wrong
 
 
@@ -221,8 +226,7 @@ def _story(end: Completion[Any]) -> list[str]:
     return wrong
 
 
-def _typed(plan: Plan, error: StreamError) -> list[str]:
-    classes = ENDS | ({"bug"} if plan.crash else set())
+def _typed(error: StreamError, classes: frozenset[str]) -> list[str]:
     if error.error_class in classes and error.partial is not None and error.request_id in str(error):
         return []
     return [f"ended as {error.error_class}: {error}"]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from greenroom import StreamingOptions
 from greenroom.providers.simulator import Script
 
-Crash = Literal["stream", "aggregator", "request_scope", "connection"]
+Crash = Literal["stream", "aggregator", "request_scope"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,7 @@ def plan_of(seed: int, number: int) -> Plan:
     )  # fmt: skip
 
 
-_CRASHES: tuple[Crash, ...] = (
-    "stream", "stream", "stream", "aggregator", "aggregator", "request_scope", "connection",
-)  # fmt: skip
+_CRASHES: tuple[Crash, ...] = ("stream", "stream", "stream", "aggregator", "aggregator", "request_scope")
 
 
 def _options(luck: random.Random) -> StreamingOptions:

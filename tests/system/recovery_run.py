@@ -122,7 +122,7 @@ class Run:
             self._wrong(plan, [f"no end within {within_s} s, {reader.count} deltas read"])
             return
         took_s = time.monotonic() - began_s
-        wrong = verdict(plan, reader, end, error)
+        wrong = verdict(plan, reader, end, error, crashes=self._stormy or plan.crash is not None)
         if plan.must_complete and not self._stormy and error is not None:
             wrong.append(f"need not have failed: {error}; {[record_words(each) for each in end.attempts]}")
         self._wrong(plan, wrong)
@@ -139,10 +139,9 @@ class Run:
     def _throw(self, plan: Plan, stream_id: str) -> None:
         assert plan.crash is not None
         kind = plan.crash[0]
-        mark = f"/endpoints/{plan.wire}" if kind == "connection" else stream_id
         dispatcher = self._system._dispatcher
         for cell in list(dispatcher._cells):
-            if cell.kind == kind and mark in cell.path:
+            if cell.kind == kind and stream_id in cell.path:
                 self._findings.thrown[kind] += 1
                 dispatcher.call(throw, cell)
 
