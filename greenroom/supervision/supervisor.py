@@ -14,7 +14,7 @@ commands, which are asks.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -142,6 +142,25 @@ class Supervisor(LoopActor):
     def on_count_children(self, _: CountChildren) -> ChildCounts:
         counts: ChildCounts = self.core.counts()
         return counts
+
+    # -- what a census asks, in this thread -------------------------------------------------------------
+
+    def window(self, now_s: float) -> dict[str, Any]:
+        """The fields of its RestartWindow."""
+        window = self.core.books.window
+        return {"restarts": window.count(now_s), "intensity": window.most, "period_s": window.period_s}
+
+    def census(self, now_s: float) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Each child's cell, and what only its supervisor knows of it."""
+        for name, member in self.core.members.items():
+            cell = self._cells.get(name) or member.spec.cell
+            if cell is None:
+                continue  # it never was started, or is given up: no cell is its own any more
+            info = member.info(name, None, now_s)
+            yield cell, {
+                "state": info.status, "restart": info.restart, "restarts": info.restarts, "wait_s": info.wait_s,
+                "supervised": not member.adopted,
+            }  # fmt: skip
 
     # -- orders -----------------------------------------------------------------------------------------
 
