@@ -250,7 +250,7 @@ class LoopActor(LoopActorHooks):
         if life.ended:
             coroutine.close()
             return
-        running = Running(life, tag)
+        running = Running(life, tag, coroutine)
         running.task = life.home.start_task(_contain(coroutine), f"{life.cell.path}: {tag}")
         running.task.add_done_callback(running.done)
 
