@@ -8,7 +8,8 @@ from greenroom.messages.failures import ErrorEvidence, NamedLimit
 from greenroom.messages.frozen import freeze_wire
 from greenroom.providers.openai_chat import OpenAIChatCodec
 from greenroom.providers.wire.evidence import without_secret
-from tests.codec_run import CodecRun
+
+from codec_run import CodecRun
 
 KEY = "sk-very-secret"  # CodecRun's
 TOLD = f"key {KEY} of a user"
