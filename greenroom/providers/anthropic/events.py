@@ -28,7 +28,7 @@ from greenroom.providers.anthropic.usage import usage_of
 from greenroom.providers.anthropic.words import CUT_SHORT, PAUSE, REASONS
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts
+from greenroom.providers.wire.counts import counts_given, replace_counts
 from greenroom.providers.wire.evidence import in_stream, protocol
 from greenroom.providers.wire.halves import JsonReader, pieces_of_a_block
 from greenroom.providers.wire.writer import Writer
@@ -49,7 +49,6 @@ _KEYS: dict[str, frozenset[str]] = {
 }
 """What is read of each event; one that says more is passed on as it came, on request."""
 _FACTS = ("stop_sequence", "stop_details", "container", "context_management", "diagnostics")
-_USAGE_BYTES = 16 * 1024
 """A larger object is no count of tokens and is not taken."""
 _HEAD = re.compile(
     rb'\{"type":\s?"content_block_delta",\s?"index":\s?(\d{1,9}),\s?"delta":\s?\{"type":\s?"'
@@ -249,9 +248,9 @@ class Events:
         self.is_over = True
 
     def _take_usage(self, usage: Any) -> None:
-        if usage and isinstance(usage, dict) and len(to_json(usage)) <= _USAGE_BYTES:
+        if counts := counts_given(usage):
             self._count = None
-            replace_counts(self._usage, usage)
+            replace_counts(self._usage, counts)
 
     def _counted(self) -> Usage:
         """The newest counts; partial where the end was not seen."""

@@ -27,12 +27,12 @@ from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
 from greenroom.messages.usage import NO_USAGE, Usage
 from greenroom.providers.cohere.turns import TOOL_PLAN
-from greenroom.providers.cohere.usage import counts_in, usage_of
+from greenroom.providers.cohere.usage import usage_of
 from greenroom.providers.openai_chat.tool_calls import ToolCalls
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.blocks import Blocks
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import counts_given, replace_counts, whole_number
 from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream, tells_error, too_much
 from greenroom.providers.wire.halves import JsonReader
@@ -261,7 +261,7 @@ class Events:
         self._over = self._begun = True
         self._finish = reason if isinstance(reason, str) and reason else None
         self._count = None
-        replace_counts(self._usage, counts_in(delta.get("usage")))
+        replace_counts(self._usage, counts_given(delta.get("usage")))
         if self._finish in _FAILING or delta.get("error"):
             message = delta.get("error") or f"the provider ended the answer with {self._finish}"
             evidence = in_stream({"error": message})

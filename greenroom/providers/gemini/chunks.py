@@ -8,8 +8,6 @@ Source: https://ai.google.dev/api/generate-content#generatecontentresponse.
 
 from typing import Any
 
-from pydantic_core import to_json
-
 from greenroom.messages.answer import Answer
 from greenroom.messages.contracts import Call
 from greenroom.messages.failures import ErrorEvidence
@@ -22,7 +20,7 @@ from greenroom.providers.gemini.template import Template
 from greenroom.providers.gemini.usage import usage_of
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import SMALL_BYTES, is_small, replace_counts, whole_number
 from greenroom.providers.wire.evidence import in_stream, protocol, too_much
 from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
@@ -33,7 +31,6 @@ _KNOWN = frozenset({
 _PLAIN = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "createTime"})
 _PLAIN_CANDIDATE = frozenset({"content", "index"})
 """A chunk of these keys alone may be read without ceremony."""
-_USAGE_BYTES = 16 * 1024
 """A larger object is no count of tokens and is not taken: what is kept of it stays small."""
 _CANDIDATES_MAX = 128
 
@@ -167,7 +164,7 @@ class Chunks:
             metadata=freeze_wire(facts),
         )
 
-    def take_chunk(self, chunk: dict[str, Any], event: str = "message", size: int = _USAGE_BYTES + 1) -> None:
+    def take_chunk(self, chunk: dict[str, Any], event: str = "message", size: int = SMALL_BYTES + 1) -> None:
         """Any chunk. `size`: the bytes that it came in."""
         self._know(chunk)
         self._take_usage(chunk.get("usageMetadata"), size)
@@ -201,7 +198,7 @@ class Chunks:
         if type(part) is not dict or len(part) != 1 or candidate.kind != "text":
             return False
         text, usage = part.get("text"), chunk.get("usageMetadata")
-        if type(text) is not str or chunk.get("modelVersion") != self._model or size > _USAGE_BYTES:
+        if type(text) is not str or chunk.get("modelVersion") != self._model or size > SMALL_BYTES:
             return False
         self._take_usage(usage, size)
         if index != self._running:
@@ -224,12 +221,12 @@ class Chunks:
         if isinstance(response_id, str) and response_id:
             self._response_id = self._response_id or response_id
         for name in ("promptFeedback", "modelStatus"):
-            if chunk.get(name) and len(to_json(chunk[name])) <= _USAGE_BYTES:
+            if chunk.get(name) and is_small(chunk[name]):
                 self._facts[name] = chunk[name]
 
     def _take_usage(self, usage: Any, size: int) -> None:
         """Counts with a total are all that there are, as what is 0 is left out; others add to those known."""
-        if type(usage) is not dict or (size > _USAGE_BYTES and len(to_json(usage)) > _USAGE_BYTES):
+        if type(usage) is not dict or (size > SMALL_BYTES and not is_small(usage)):
             return
         if "totalTokenCount" in usage:
             self._usage = usage

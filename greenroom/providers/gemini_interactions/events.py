@@ -10,8 +10,6 @@ Source: https://ai.google.dev/gemini-api/docs/interactions, https://ai.google.de
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import to_json
-
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.completion import FinishReason
 from greenroom.messages.contracts import Call
@@ -23,7 +21,7 @@ from greenroom.providers.gemini_interactions.steps import Steps
 from greenroom.providers.gemini_interactions.usage import usage_of
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import counts_given, is_small, replace_counts, whole_number
 from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream, protocol, too_much
 from greenroom.providers.wire.halves import JsonReader, pieces_of_a_block
@@ -38,7 +36,6 @@ _KNOWN = _BEGINS | _ENDS | _STARTS | _DELTAS | _STOPS | {"interaction.status_upd
 _PLAIN = frozenset({"event_type", "index", "delta"})
 _PIECES = {"text": "text", "arguments_delta": "arguments"}
 """By the type of a delta: the one string of it that its events differ in."""
-_USAGE_BYTES = 16 * 1024
 _INDEX_MAX = 10**6
 
 _FINISHES: dict[str, FinishReason] = {
@@ -259,7 +256,7 @@ class Events:
         if isinstance(token, str) and token:
             self._token = token
         for name in ("service_tier", "created", "errors", "environment_id"):
-            if given.get(name) and len(to_json(given[name])) <= _USAGE_BYTES:
+            if given.get(name) and is_small(given[name]):
                 self._facts[name] = given[name]
         self._take_usage(given.get("usage"))
 
@@ -281,8 +278,7 @@ class Events:
         return "tool_calls" if reason == "stop" and self._steps.any_call else reason
 
     def _take_usage(self, usage: Any) -> None:
-        if isinstance(usage, dict) and len(to_json(usage)) <= _USAGE_BYTES:
-            replace_counts(self._usage, usage)
+        replace_counts(self._usage, counts_given(usage))
 
     def _counted(self) -> Usage:
         return usage_of(self._usage, "provider" if self.is_over and self.failure is None else "partial")

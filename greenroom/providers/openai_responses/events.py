@@ -14,7 +14,7 @@ from greenroom.messages.usage import Usage
 from greenroom.providers.openai_chat.usage import usage_of
 from greenroom.providers.openai_responses.calls import Call
 from greenroom.providers.openai_responses.earlier import Earlier
-from greenroom.providers.openai_responses.ending import ENDS, RUNNING, end_of, failure_of, status_of, usage_in
+from greenroom.providers.openai_responses.ending import ENDS, RUNNING, end_of, failure_of, status_of
 from greenroom.providers.openai_responses.numbering import Numbering
 from greenroom.providers.openai_responses.output import Output
 from greenroom.providers.openai_responses.parts import HELD_MAX, Part
@@ -23,6 +23,7 @@ from greenroom.providers.openai_responses.said import Said
 from greenroom.providers.openai_responses.shortcut import Forms, ShortCut
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.counts import counts_given
 from greenroom.providers.wire.evidence import in_stream, protocol
 from greenroom.providers.wire.writer import Writer
 
@@ -229,7 +230,7 @@ class Events:
             if response.get(name):
                 self._said.allowance.left -= len(to_json(response[name]))
                 self._said.facts[name] = response[name]
-        self._usage = usage_in(response) or self._usage
+        self._usage = counts_given(response.get("usage")) or self._usage
 
     def _end(self, response: dict[str, Any], status: str) -> None:
         """The last event: what no event before it said, and how the answer ended."""
