@@ -147,8 +147,7 @@ class Events:
         return event == "message" or event in _KNOWN
 
     def end(self) -> None:
-        for index, half in self._json.left():
-            self._blocks.last_half(index, half)
+        self._last_halves()
         is_whole = self.is_over and self.failure is None
         self._blocks.end(is_whole, self.stop_reason in CUT_SHORT)
         if self._usage and not self._usage_told:
@@ -177,9 +176,11 @@ class Events:
                 block = chunk.get("content_block")
                 if isinstance(block, dict):
                     self._has_content, self._newest = True, self._index(chunk)
+                    self._last_halves(self._newest)
                     self._blocks.start(self._newest, block, size)
                     odd = odd or self._blocks.odd
             case "content_block_stop":
+                self._last_halves(self._index(chunk))
                 self._blocks.stop(self._index(chunk))
                 if self._blocks.server_works:
                     self.worked_at = self._writer.seq
@@ -196,6 +197,11 @@ class Events:
         self.failure = self.failure or self._blocks.failure
         if odd and self._raw:
             self._writer.raw(kind, freeze_wire(chunk))
+
+    def _last_halves(self, index: Any = None) -> None:
+        """Of the block that is over now, or of all."""
+        for place, half in self._json.left(index):
+            self._blocks.last_half(place, half)
 
     def _take_delta(self, chunk: dict[str, Any], size: int) -> bool:
         """True: it was of a type that is not known."""

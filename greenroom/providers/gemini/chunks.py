@@ -6,6 +6,7 @@
 Source: https://ai.google.dev/api/generate-content#generatecontentresponse.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from greenroom.messages.answer import Answer
@@ -60,7 +61,7 @@ class Chunks:
         self._writer, self._allowance, self._asked, self._delivered = writer, allowance, asked, delivered
         self._seed, self._raw = f"{call.stream_id}/{call.epoch}", call.options.raw_deltas
         self._candidates: dict[int, Candidate] = {}
-        self._json = JsonReader()
+        self._json = JsonReader(_pieces)
         self._template = Template()
         self._running = 0
         """The candidate that the template's pieces belong to."""
@@ -112,7 +113,7 @@ class Chunks:
         if type(chunk) is not dict:
             return False
         self._settle()
-        if self._take_plain(chunk, len(data)):
+        if self._take_plain(chunk, len(data)) and not self._json.holds:
             template.learn(data, chunk, self._candidates[self._running].block)
         else:
             # Invariant: a template that knows a chunk writes to a text that still goes on.
@@ -137,7 +138,10 @@ class Chunks:
         return event in ("message", "error")
 
     def end(self) -> None:
-        """No more comes: the newest usage goes out, once."""
+        """No more comes: what was held back goes out, then the newest usage, once."""
+        for index, half in self._json.left():
+            if index in self._candidates:
+                self._candidates[index].last_half(is_thought="thought" in half)
         for candidate in self._candidates.values():
             candidate.end()
         usage = self._counted()
@@ -251,3 +255,16 @@ class Chunks:
         self._settle()
         source: UsageSource = "provider" if self.is_finished and self.failure is None else "partial"
         return usage_of(self._usage, source)
+
+
+def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Which text a string of the chunk is part of, and where it stands."""
+    candidates = chunk.get("candidates") if isinstance(chunk, dict) else None
+    for given in candidates if isinstance(candidates, list) else ():
+        content = given.get("content") if isinstance(given, dict) else None
+        parts = content.get("parts") if isinstance(content, dict) else None
+        index = given.get("index") if isinstance(given, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and isinstance(part.get("text"), str):
+                name = "thought" if part.get("thought") is True else "text"
+                yield (index if type(index) is int else 0, name), part, "text"

@@ -124,6 +124,20 @@ class Steps:
 
         return more
 
+    def last_half(self, index: int, kind: str, piece: str) -> None:
+        """Half a character that no other half followed, of a delta of this kind. Counts nothing: never raises."""
+        step = self._open.get(index)
+        if step is None:
+            return
+        if kind == "arguments_delta":
+            step.arguments.append(piece)
+            if step.call is not None:
+                self._writer.call_arguments(0, step.call[0], step.call[1], piece)
+        elif kind == "thought_summary":
+            self._thought(index, step, {"content": {"text": piece}})
+        elif step.kind in _TEXTS:
+            self._text(index, piece)
+
     def stop(self, index: int) -> None:
         """A step is over: a call is completed, an item goes out."""
         if index not in self._open and self._unfinished is not None:

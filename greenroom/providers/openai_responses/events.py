@@ -1,6 +1,7 @@
 """The events of one answer, in order: what each adds, what is known, and whether it failed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic_core import to_json
@@ -22,7 +23,7 @@ from greenroom.providers.openai_responses.reading import EventReader
 from greenroom.providers.openai_responses.said import Said
 from greenroom.providers.openai_responses.shortcut import Forms, ShortCut
 from greenroom.providers.sse import SseEvent
-from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.allowance import Allowance, TooMuchError
 from greenroom.providers.wire.counts import counts_given
 from greenroom.providers.wire.evidence import in_stream, protocol
 from greenroom.providers.wire.writer import Writer
@@ -121,8 +122,9 @@ class Events:
         return bool(self.response_id) or self._output.any
 
     def end(self) -> None:
-        for half in self._json.left():
-            self._output.take(half["type"], half)
+        with suppress(TooMuchError):  # what ended over its bound has no room for them either
+            for half in self._json.left():
+                self._output.take(half["type"], half)
         if self._usage and not self._usage_told:
             self._usage_told = True
             self._writer.usage(self._counted())
