@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire, thaw
 from greenroom.messages.parts import Part, ToolCallPart
+from greenroom.providers.whole_json import is_json
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.writer import Writer
 
@@ -234,7 +235,7 @@ class Steps:
         if not arguments.strip():
             self._settle()
             self._empty = step.call
-        elif _parses(arguments):
+        elif is_json(arguments):
             self._writer.call_completed(0, step.call, arguments)
 
     def _keep(self, step: _Step, given: dict[str, Any]) -> None:
@@ -287,11 +288,3 @@ def _json_or_text(text: str) -> Any:
         return from_json(text)
     except ValueError:
         return text
-
-
-def _parses(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
