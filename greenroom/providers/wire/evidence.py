@@ -135,7 +135,7 @@ def without_secret(evidence: ErrorEvidence, secret: str) -> ErrorEvidence:
 
 def _hidden(given: Any, secret: str) -> Any:
     if isinstance(given, str):
-        return given.replace(secret, "(hidden)")
+        return _without_end(given.replace(secret, "(hidden)"), secret)
     if isinstance(given, NamedLimit):
         return given.model_copy(update={"name": _hidden(given.name, secret)})
     if isinstance(given, tuple):
@@ -143,6 +143,14 @@ def _hidden(given: Any, secret: str) -> Any:
     if isinstance(given, FrozenMap):
         return FrozenMap({_hidden(name, secret): _hidden(value, secret) for name, value in given.items()})
     return given
+
+
+def _without_end(text: str, secret: str) -> str:
+    """What was cut to its bound inside the key ends with a part of it."""
+    for size in range(len(secret) - 1, _SECRET_CHARS_MIN - 1, -1):
+        if text.endswith(secret[:size]):
+            return text[:-size] + "(hidden)"
+    return text
 
 
 def wrong_body(

@@ -46,3 +46,11 @@ def test_an_error_that_says_the_key_is_read_without_it(name: str) -> None:
         assert outcome.failure is not None
         assert HIDDEN in outcome.failure.model_dump_json()
         assert KEY not in outcome.failure.model_dump_json()
+
+
+def test_a_body_that_is_cut_inside_the_key_loses_the_part_of_it() -> None:
+    run = CodecRun(OpenAIChatCodec(), "openai-chat")
+    for before in range(4096 - len(KEY), 4096 - 7):
+        outcome = run.run(b"x" * before + KEY.encode() + b"y" * 99, status=401)
+        assert outcome.failure is not None
+        assert outcome.failure.body == "x" * before + "(hidden)"
