@@ -12,8 +12,8 @@ Made equal before comparing:
 - identity: paths stand for pids, with the number of the start of that path;
 - OTP's which_children lists the youngest child first, ours the oldest;
 - {shutdown, Term} counts as shutdown, and any reason but normal, shutdown and killed as failed: ours has four;
-- a supervisor whose children did not start exits as start_failed: OTP's {shutdown, {failed_to_start_child, ..}}
-  and our failure of the start say the same, and nobody above decides by it.
+- the exit of a supervisor whose children did not start is that start's `fail`: in OTP it has answered before it
+  exits, beside what its supervisor does next.
 
 Not compared:
 - exits of those under a supervisor that was killed or ended by itself: their order among each other and their

@@ -239,7 +239,12 @@ take(#run{world = {_, Collector}}) ->
 %% Of those that live the path, and which start of that path it was.
 happened({_, {exit, Pid, Reason}}, #run{live = Live, events = Events} = Run) ->
     case maps:take(Pid, Live) of
-        {{Path, N}, Rest} -> Run#run{live = Rest, events = [[exit, path(Path), reason(Reason), N] | Events]};
+        {{Path, N}, Rest} ->
+            Run1 = Run#run{live = Rest},
+            case reason(Reason) of
+                start_failed -> Run1;
+                Kind -> Run1#run{events = [[exit, path(Path), Kind, N] | Events]}
+            end;
         error -> Run
     end;
 happened({_, {started, Pid, Path}}, #run{live = Live, starts = Starts, events = Events} = Run) ->
@@ -249,6 +254,7 @@ happened({_, {started, Pid, Path}}, #run{live = Live, starts = Starts, events = 
 happened({_, {What, Path}}, #run{starts = Starts, events = Events} = Run) ->
     Run#run{events = [[start, path(Path), What, maps:get(Path, Starts, 0)] | Events]}.
 
+%% A supervisor whose children do not start says so to who starts it, which logs it, and exits afterwards.
 reason(normal) -> normal;
 reason(shutdown) -> shutdown;
 reason({shutdown, {failed_to_start_child, _, _}}) -> start_failed;
@@ -276,7 +282,7 @@ start_sup({Table, _} = World, Path, Flags, Children) ->
         ok ->
             case supervisor:start_link(?MODULE, {World, Path, Flags, Children}) of
                 {ok, _} = Started -> log(World, {up, Path}), Started;
-                NotStarted -> NotStarted
+                {error, _} = Failed -> log(World, {fail, Path}), Failed
             end;
         ignore -> log(World, {ignore, Path}), ignore;
         _ -> log(World, {fail, Path}), {error, {planned}}
