@@ -9,12 +9,14 @@ from otp.cases import (
     Case,
     Child,
     Command,
+    Dying,
     Kill,
     Leaf,
     Outcome,
     Path,
     Plan,
     Quit,
+    Shutdown,
     Stop,
     Sup,
     below,
@@ -28,103 +30,121 @@ NEW_IDS = ("a", "b", "n", "m")
 
 restarts = st.sampled_from(["permanent", "transient", "temporary"])
 reasons = st.sampled_from(["crash", "normal", "shutdown", "kill"])
+quits = st.sampled_from(["crash", "normal", "shutdown"])
+strategies = st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])
+intensities = st.sampled_from([3, 1, 2, 10, 0])
+autos = st.sampled_from(["never", "any_significant", "all_significant"])
+endings: st.SearchStrategy[tuple[Shutdown, Dying]] = st.sampled_from(
+    [(5000, "obey"), ("brutal_kill", "obey"), ("infinity", "obey"), (5000, "normal"), (5000, "crash"), (1, "never")]
+)
+asks = st.sampled_from(["terminate", "restart", "delete"])
+new_ids = st.sampled_from(NEW_IDS)
+kinds_of_children = [
+    st.lists(st.booleans(), min_size=least, max_size=CHILDREN) for least in (0, 1)
+]
 outcomes: st.SearchStrategy[tuple[Outcome, ...]] = st.lists(
     st.sampled_from(["fail", "ok", "ignore", "raise"]), min_size=1, max_size=4
 ).map(tuple)
 first_outcomes = st.one_of([*3 * [outcomes.map(lambda later: ("ok", *later))], outcomes])
 """Of what is there from the beginning: mostly it fails at a restart only, or little would come after it."""
+actions = st.sampled_from(3 * ["kill"] + 3 * ["burst"] + 2 * ["ask"] + ["plan", "start", "kill_sup", "quit"])
+parts = st.sampled_from(3 * ["kill"] + 2 * ["ask"] + ["start"])
+sizes = st.integers(2, 4)
+lengths = st.integers(1, ACTIONS)
 
 
-@st.composite
-def leaves(draw: st.DrawFn, id_: str, auto_shutdown: str) -> Leaf:
-    restart = draw(restarts)
-    shutdown, dying = draw(
-        st.sampled_from(
-            [(5000, "obey"), ("brutal_kill", "obey"), ("infinity", "obey"), (5000, "normal"), (5000, "crash"),
-             (1, "never")]
+class Drawing:
+    """One case being drawn. Plain choices, no strategies made on the way: that would be most of the time."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.tree: dict[Path, Child] = {}
+        """What may stand where, also by commands of the script so far."""
+
+    def leaf(self, id_: str, auto_above: str) -> Leaf:
+        restart = self.draw(restarts)
+        shutdown, dying = self.draw(endings)
+        return Leaf(id_, restart, self._significant(restart, auto_above), shutdown, dying)
+
+    def sup(self, id_: str, depth: int, auto_above: str) -> Sup:
+        """A supervisor with at most `depth` levels of them, itself included."""
+        draw = self.draw
+        strategy, intensity, auto = draw(strategies), draw(intensities), draw(autos)
+        kinds = draw(kinds_of_children[depth == DEPTH])
+        children = tuple(
+            self.sup(id_below, depth - 1, auto) if is_sup and depth > 1 else self.leaf(id_below, auto)
+            for id_below, is_sup in zip("abcd", kinds, strict=False)
         )
-    )  # fmt: skip
-    return Leaf(id_, restart, draw(_significant(restart, auto_shutdown)), shutdown, dying)
+        restart = draw(restarts)
+        significant = self._significant(restart, auto_above)
+        return Sup(id_, children, strategy, intensity, auto, restart, significant)
 
+    def _significant(self, restart: str, auto_above: str) -> bool:
+        return auto_above != "never" and restart != "permanent" and self.draw(st.booleans())
 
-def _significant(restart: str, auto_shutdown: str) -> st.SearchStrategy[bool]:
-    return st.booleans() if auto_shutdown != "never" and restart != "permanent" else st.just(False)
+    def case(self) -> Case:
+        top = self.sup("top", DEPTH, "never")
+        self.tree = dict(below(top))
+        plans = {self._one(list(self.tree)): self.draw(first_outcomes) for _ in range(self.draw(st.integers(0, 2)))}
+        script = [self._action() for _ in range(self.draw(lengths))]
+        return Case(top, (*script, Stop()), plans)
 
+    def _one(self, paths: list[Path]) -> Path:
+        return self.draw(st.sampled_from(paths))
 
-@st.composite
-def sups(draw: st.DrawFn, id_: str, depth: int, auto_above: str) -> Sup:
-    """A supervisor with at most `depth` levels of them, itself included."""
-    strategy = draw(st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]))
-    intensity = draw(st.sampled_from([3, 1, 2, 10, 0]))
-    auto = draw(st.sampled_from(["never", "any_significant", "all_significant"]))
-    kinds = draw(st.lists(st.booleans(), min_size=0 if depth < DEPTH else 1, max_size=CHILDREN))
-    children: list[Child] = []
-    for id_below, is_sup in zip("abcd", kinds, strict=False):
-        if is_sup and depth > 1:
-            children.append(draw(sups(id_below, depth - 1, auto)))
+    def _paths(self, kind: type, above: Path = ()) -> list[Path]:
+        return [
+            path
+            for path, child in self.tree.items()
+            if isinstance(child, kind) and path != TOP and path[:-1] == (above or path[:-1])
+        ]
+
+    def _action(self) -> Action:
+        sups, leaves = self._paths(Sup), self._paths(Leaf)
+        match self.draw(actions):
+            case "kill" if leaves:
+                return Kill(self._one(leaves), self.draw(reasons))
+            case "kill_sup" if sups:
+                return Kill(self._one(sups), "kill")
+            case "quit" if sups:
+                return Quit(self._one(sups), self.draw(quits))
+            case "plan" if sups or leaves:
+                return Plan(self._one(leaves + sups), self.draw(outcomes))
+            case "ask" if sups or leaves:
+                return self._ask(leaves + sups)
+            case "start":
+                return self._start(self._one([TOP, *sups]))
+        above = self._one([TOP, *sups])
+        return Burst(above, tuple(self._part(above) for _ in range(self.draw(sizes))))
+
+    def _part(self, above: Path) -> Kill | Command:
+        sups, leaves = self._paths(Sup, above), self._paths(Leaf, above)
+        match self.draw(parts):
+            case "kill" if leaves:
+                return Kill(self._one(leaves), self.draw(reasons))
+            case "ask" if sups or leaves:
+                return self._ask(leaves + sups)
+        return self._start(above)
+
+    def _ask(self, paths: list[Path]) -> Command:
+        path = self._one(paths)
+        return Command(path[:-1], self.draw(asks), path[-1])
+
+    def _start(self, above: Path) -> Command:
+        sup = self.tree[above]
+        assert isinstance(sup, Sup)
+        id_ = self.draw(new_ids)
+        child: Child
+        if len(above) < DEPTH and self.draw(st.booleans()):
+            child = self.sup(id_, 1, sup.auto_shutdown)
         else:
-            children.append(draw(leaves(id_below, auto)))
-    restart = draw(restarts)
-    significant = draw(_significant(restart, auto_above))
-    return Sup(id_, tuple(children), strategy, intensity, auto, restart, significant)
+            child = self.leaf(id_, sup.auto_shutdown)
+        for path, inner in below(child, above):
+            self.tree.setdefault(path, inner)
+        return Command(above, "start", child)
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    top = draw(sups("top", DEPTH, "never"))
-    tree = dict(below(top))
-    plans = draw(st.dictionaries(st.sampled_from(list(tree)), first_outcomes, max_size=2))
-    script: list[Action] = []
-    for _ in range(draw(st.integers(1, ACTIONS))):
-        action = draw(_actions(tree))
-        script.append(action)
-        if isinstance(action, Command) and isinstance(action.child, (Leaf, Sup)):
-            tree.update(below(action.child, action.sup))
-    return Case(top, (*script, Stop()), plans)
-
-
-def _actions(tree: dict[Path, Child]) -> st.SearchStrategy[Action]:
-    leaf_paths = [path for path, child in tree.items() if isinstance(child, Leaf)]
-    sup_paths = [path for path, child in tree.items() if isinstance(child, Sup)]
-    below_paths = [path for path in tree if path != TOP]
-    sup = st.sampled_from(sup_paths)
-    lower = st.sampled_from(sup_paths[1:]) if sup_paths[1:] else st.just(TOP)
-    kinds: list[st.SearchStrategy[Action]] = []
-    if leaf_paths:
-        kinds += 3 * [st.builds(Kill, st.sampled_from(leaf_paths), reasons)]
-        kinds += 2 * [sup.flatmap(lambda path: _bursts(path, tree))]
-    if below_paths:
-        kinds += 2 * [st.sampled_from(below_paths).flatmap(_asks)]
-        kinds.append(st.builds(Plan, st.sampled_from(below_paths), outcomes))
-    kinds.append(sup.flatmap(lambda path: _starts(path, tree)))
-    kinds.append(st.builds(Kill, lower, st.just("kill")))
-    kinds.append(st.builds(Quit, lower, st.sampled_from(["crash", "normal", "shutdown"])))
-    return st.one_of(kinds)
-
-
-def _asks(path: Path) -> st.SearchStrategy[Command]:
-    return st.builds(
-        Command, st.just(path[:-1]), st.sampled_from(["terminate", "restart", "delete"]), st.just(path[-1])
-    )
-
-
-def _starts(path: Path, tree: dict[Path, Child]) -> st.SearchStrategy[Command]:
-    sup = tree[path]
-    assert isinstance(sup, Sup)
-    child: st.SearchStrategy[Child] = st.sampled_from(NEW_IDS).flatmap(
-        lambda id_: leaves(id_, sup.auto_shutdown)
-    )
-    if len(path) < DEPTH:
-        child |= st.sampled_from(NEW_IDS).flatmap(lambda id_: sups(id_, 1, sup.auto_shutdown))
-    return st.builds(Command, st.just(path), st.just("start"), child)
-
-
-def _bursts(path: Path, tree: dict[Path, Child]) -> st.SearchStrategy[Action]:
-    mine = [below_path for below_path in tree if below_path[:-1] == path]
-    leaf_paths = [below_path for below_path in mine if isinstance(tree[below_path], Leaf)]
-    parts: list[st.SearchStrategy[Kill | Command]] = [_starts(path, tree)]
-    if leaf_paths:
-        parts += 3 * [st.builds(Kill, st.sampled_from(leaf_paths), reasons)]
-    if mine:
-        parts += 2 * [st.sampled_from(mine).flatmap(_asks)]
-    return st.lists(st.one_of(parts), min_size=2, max_size=4).map(lambda drawn: Burst(path, tuple(drawn)))
+    """Trees of at most three levels of supervisors, and scripts that end with the top's shutdown."""
+    return Drawing(draw).case()
