@@ -206,6 +206,10 @@ class Family(Sequence):
         work, self._work = self._work, None
         assert work is not None
         assert work.failed is not None
+        for left in work.starts:
+            # Whoever's end began this waits for the restart of this one now, which starts it too.
+            if (behind := self.members.get(left)) is not None and behind.status == "restarting":
+                behind.status = "down"
         work.failed(member, error)
 
     def _init_failed(self, member: Member, error: BaseException) -> None:
