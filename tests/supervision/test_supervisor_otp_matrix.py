@@ -33,7 +33,12 @@ def test_significant_children_die(both: Both, strategy: Any, auto: Any) -> None:
             Leaf("a", restart, significant=True), Leaf("b", restart, significant=True), Leaf("c"),
         )  # fmt: skip
         second = "b" if first == "a" else "a"
-        script = (Kill(("top", first), reason), Kill(("top", "c"), "crash"), Kill(("top", second), reason), Stop())
+        script = (
+            Kill(("top", first), reason),
+            Kill(("top", "c"), "crash"),
+            Kill(("top", second), reason),
+            Stop(),
+        )
         both.agree(Case(Sup("top", children, strategy, 5, auto), script))
 
 
@@ -51,8 +56,7 @@ def test_two_die_before_the_supervisor_looks(both: Both, strategy: Any) -> None:
     for restarts, (first, second) in product(product(RESTARTS, repeat=2), product("ab", repeat=2)):
         for reasons in product(("crash", "normal"), repeat=2):
             parts = tuple(
-                Kill(("top", child), reason)
-                for child, reason in zip((first, second), reasons, strict=True)
+                Kill(("top", child), reason) for child, reason in zip((first, second), reasons, strict=True)
             )
             top = _top((*restarts, "permanent"), strategy, 1)
             both.agree(Case(top, (Burst(("top",), parts), Stop())))

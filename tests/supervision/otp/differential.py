@@ -26,7 +26,7 @@ Deliberate differences, in which ours is not to follow:
   waits for the next incarnation, which does what is asked.
 - BREAK_OFF: OTP's supervisor is deaf while a child starts, so terminate_child waits for the end of the start, for
   ever if there is none. Ours ends such a start: whoever asked for it is told so, and what else was to be started
-  is started. (In OTP, where that start fails and terminate_child came behind it, the rest of the group stays down.)
+  is started. (In OTP, where that start fails and terminate_child came behind it, the rest of a group stays down.)
 A case is compared up to where one of them comes in.
 """
 

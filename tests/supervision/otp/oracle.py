@@ -1,5 +1,6 @@
 """The oracle: one Erlang process (oracle.escript) that runs cases for as long as it is open."""
 
+import contextlib
 import json
 import select
 import shutil
@@ -32,7 +33,7 @@ class Oracle:
     def __enter__(self) -> Self:
         self._stderr = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            ["escript", str(SCRIPT)],
+            ["escript", str(SCRIPT)],  # noqa: S607  (wherever Erlang is)
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -51,10 +52,8 @@ class Oracle:
         process = self._process
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it has died, which was reported
                 pipe.close()
-            except BrokenPipeError:
-                pass  # it has died, which was reported
         try:
             process.wait(5)
         except subprocess.TimeoutExpired:
@@ -63,7 +62,7 @@ class Oracle:
         self._stderr.close()
 
     def run(self, case: Case) -> list[Any]:
-        """The records of the case: [answer, events, tree] of the start, and of each action. Raises OracleFailed."""
+        """The records of the case: [answer, events, tree] of the start and each action. Raises OracleFailed."""
         line = case_term(case)
         assert self._process.stdin is not None
         try:

@@ -35,13 +35,18 @@ strategies = st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])
 intensities = st.sampled_from([3, 1, 2, 10, 0])
 autos = st.sampled_from(["never", "any_significant", "all_significant"])
 endings: st.SearchStrategy[tuple[Shutdown, Dying]] = st.sampled_from(
-    [(5000, "obey"), ("brutal_kill", "obey"), ("infinity", "obey"), (5000, "normal"), (5000, "crash"), (1, "never")]
+    [
+        (5000, "obey"),
+        ("brutal_kill", "obey"),
+        ("infinity", "obey"),
+        (5000, "normal"),
+        (5000, "crash"),
+        (1, "never"),
+    ]
 )
 asks = st.sampled_from(["terminate", "restart", "delete"])
 new_ids = st.sampled_from(NEW_IDS)
-kinds_of_children = [
-    st.lists(st.booleans(), min_size=least, max_size=CHILDREN) for least in (0, 1)
-]
+kinds_of_children = [st.lists(st.booleans(), min_size=least, max_size=CHILDREN) for least in (0, 1)]
 outcomes: st.SearchStrategy[tuple[Outcome, ...]] = st.lists(
     st.sampled_from(["fail", "ok", "ignore", "raise"]), min_size=1, max_size=4
 ).map(tuple)
@@ -50,6 +55,7 @@ first_outcomes = st.one_of([*3 * [outcomes.map(lambda later: ("ok", *later))], o
 actions = st.sampled_from(3 * ["kill"] + 3 * ["burst"] + 2 * ["ask"] + ["plan", "start", "kill_sup", "quit"])
 parts = st.sampled_from(3 * ["kill"] + 2 * ["ask"] + ["start"])
 sizes = st.integers(2, 4)
+plan_counts = st.integers(0, 2)
 lengths = st.integers(1, ACTIONS)
 
 
@@ -85,7 +91,8 @@ class Drawing:
     def case(self) -> Case:
         top = self.sup("top", DEPTH, "never")
         self.tree = dict(below(top))
-        plans = {self._one(list(self.tree)): self.draw(first_outcomes) for _ in range(self.draw(st.integers(0, 2)))}
+        planned = [self._one(list(self.tree)) for _ in range(self.draw(plan_counts))]
+        plans = {path: self.draw(first_outcomes) for path in planned}
         script = [self._action() for _ in range(self.draw(lengths))]
         return Case(top, (*script, Stop()), plans)
 
