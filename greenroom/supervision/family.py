@@ -18,6 +18,7 @@ from greenroom.messages.signals import ExitReason
 from greenroom.supervision.member import Member
 from greenroom.supervision.orders import (
     ALIVE,
+    STANDING,
     Answer,
     ChildCounts,
     ChildError,
@@ -149,7 +150,7 @@ class Family(Sequence):
         name, most = spec.id, self.options.max_children
         present = self.members.get(name)
         if present is not None:
-            self._refuse("already_present" if present.status == "down" else "already_started", name, token)
+            self._refuse("already_started" if present.status in STANDING else "already_present", name, token)
         elif most is not None and sum(each.status != "down" for each in self.members.values()) >= most:
             self._refuse("max_children", name, token)
         else:
@@ -161,7 +162,7 @@ class Family(Sequence):
         if member is None:
             self._refuse("not_found", child, token)
         elif member.status != "down":
-            self._refuse("running" if member.status in ALIVE else "restarting", child, token)
+            self._refuse("running" if member.status in STANDING else "restarting", child, token)
         else:
             member.given_up = False
             self._start_for(child, token, None)
@@ -185,7 +186,7 @@ class Family(Sequence):
         if member is None:
             self._refuse("not_found", child, token)
         elif member.status != "down":
-            self._refuse("running" if member.status in ALIVE else "restarting", child, token)
+            self._refuse("running" if member.status in STANDING else "restarting", child, token)
         else:
             self._forget(member)
             self._order(Answer(token))
@@ -205,6 +206,10 @@ class Family(Sequence):
         work, self._work = self._work, None
         assert work is not None
         assert work.failed is not None
+        for left in work.starts:
+            # Whoever's end began this waits for the restart of this one now, which starts it too.
+            if (behind := self.members.get(left)) is not None and behind.status == "restarting":
+                behind.status = "down"
         work.failed(member, error)
 
     def _init_failed(self, member: Member, error: BaseException) -> None:
