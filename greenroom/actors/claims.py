@@ -22,6 +22,7 @@ class Claimant(Protocol):
 
     cell: Any
     claims: "set[Claim] | None"
+    keyed: dict[Any, Any] | None
     ended: bool
 
 
@@ -142,6 +143,10 @@ class Timer(Claim):
         self.settle()
 
     def settle(self) -> None:
+        if self.key is not None and self.owner is not None:
+            keyed = self.owner.keyed
+            if keyed is not None and keyed.get(self.key) is self:
+                del keyed[self.key]
         super().settle()
         # It may stand in the queue for long yet, and shall hold nothing there.
         self.message = self.of = None
