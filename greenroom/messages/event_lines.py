@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from greenroom.messages import recovery_events
+from greenroom.messages import events, recovery_events, supervisor_events
 from greenroom.messages.events import Event
+
+_MODULES = frozenset({events.__name__, recovery_events.__name__, supervisor_events.__name__})
 
 
 def event_json(event: Event) -> str:
@@ -26,8 +28,7 @@ def event_from_json(line: str | bytes) -> Event:
 @cache
 def event_types() -> dict[str, type[Event]]:
     """Every event of this schema by its name."""
-    homes = {Event.__module__, recovery_events.__name__}
-    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in homes}
+    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in _MODULES}
 
 
 def _below(kind: type[Event]) -> Iterator[type[Event]]:

@@ -3,7 +3,7 @@
 Mail: Folded, FoldOverdue, Accepted, the token counter's answer; one of each an aggregator or a request.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from greenroom.actors.aggregator import Aggregator, completed
@@ -19,6 +19,7 @@ from greenroom.messages.failures import Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Reply
 from greenroom.supervision.model_match import matches, request_over
+from greenroom.supervision.scope_alarms import FoldOverdue
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.server_cancel import ServerCancel, Unwanted
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
@@ -29,11 +30,6 @@ AGGREGATORS_MAX = 3
 """A journal that kills so many of them is folded by the scope, at the end."""
 TOKENS = "tokens"
 """The tag of the ask for a count."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoldOverdue:
-    """The aggregator was asked, and has not answered."""
 
 
 class RequestEnding(LoopActor):

@@ -13,8 +13,8 @@ A scope that is told something before its start begins as waiting: a Cancel ends
 """
 
 import random
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
@@ -52,6 +52,7 @@ from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.on_route import OnRoute
 from greenroom.supervision.prospects import Tried, known_place, settlement, situation_of
 from greenroom.supervision.request_ending import TOKENS, RequestEnding
+from greenroom.supervision.scope_alarms import BackOffOver, DeadlineOver
 from greenroom.supervision.seams import FRESH, Start, reset_at, start_of
 from greenroom.supervision.server_cancel import unwanted
 
@@ -59,18 +60,6 @@ SETTLED = "settled"
 """The tag of what is asked of the breaker."""
 SETTLE_TIMEOUT_S = 0.2
 """Longer nobody waits for the breaker's word; what it said last holds then."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadlineOver:
-    """Control."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackOffOver:
-    late_is_fine: ClassVar[bool] = True
-
-    epoch: int
 
 
 class RequestScope(RequestEnding):
@@ -284,9 +273,9 @@ class RequestScope(RequestEnding):
     def _wait(self, delay_s: float) -> None:
         if delay_s <= 0:
             self._attempt()
-            return
-        self._state = "waiting"
-        self._back_off = self.timer(delay_s, BackOffOver(self._epoch))
+        else:
+            self._state = "waiting"
+            self._back_off = self.timer(delay_s, BackOffOver(self._epoch))
 
     @receives(BackOffOver)
     def on_back_off_over(self, message: BackOffOver) -> None:
@@ -327,6 +316,9 @@ class RequestScope(RequestEnding):
     @receives(Cancel)
     def on_cancel(self, message: Cancel) -> None:
         self._stop_request(message.by)
+
+    def on_shutdown(self) -> None:
+        self._stop_request("shutdown")
 
     @receives(DeadlineOver)
     def on_deadline_over(self, _: DeadlineOver) -> None:
@@ -370,9 +362,9 @@ class RequestScope(RequestEnding):
 
     def _end_stopped(self, answer: Answer) -> None:
         assert self._stopped_by is not None
-        options = self._job.options
         if self._stopped_by == "deadline":
-            text = f"no end within deadline_s ({options.deadline_s:g} s), after {self._epoch} attempt(s)"
+            limit_s = self._job.options.deadline_s
+            text = f"no end within deadline_s ({limit_s:g} s), after {self._epoch} attempt(s)"
             evidence = ErrorEvidence(kind="clock", clock="deadline_s", message=text)
             failure = failure_of(evidence, self._job.target, self._ids, self._epoch)
             self._end("failed", answer, failure)

@@ -28,6 +28,7 @@ from greenroom import (
 from greenroom.messages.events import Event
 from greenroom.messages.parts import ProviderPart, ReasoningPart, TextPart
 from greenroom.messages.request import Message
+from greenroom.messages.route_plan import drawn
 from greenroom.messages.value import thaw
 from greenroom.providers.simulator import Cut, Script, Simulator, Stall
 from greenroom.providers.simulator import StreamError as ErrorInStream
@@ -321,7 +322,9 @@ def test_weights_share_the_requests_out(two: Two, monkeypatch: pytest.MonkeyPatc
     system = two.start({"r": {"hops": hops, "order": "weighted"}})
     answers = [system.stream(ChatRequest(model="r", messages="Count")) for _ in range(120)]
     said = [answer.result(timeout=LIMIT_S).text for answer in answers]
-    assert 0.65 < said.count(FIRST) / len(said) < 0.85
+    draw = random.Random(11).random
+    assert said == [(FIRST, SECOND)[drawn((3, 1), draw)[0]] for _ in range(120)]
+    assert 20 < said.count(SECOND) < 50
     two.chat.set_default(Script.failing(500))
     assert two.ask(system).text == SECOND
 
