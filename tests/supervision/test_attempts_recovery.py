@@ -61,6 +61,7 @@ GONE = evidence(status=404)
 NO_KEY = evidence(status=401)
 NO_CREDIT = evidence(status=402)
 ODD = evidence(status=400, adjust="no_stream_options")
+EMPTY = evidence("protocol", phase="body")
 CHANGED = evidence("protocol", code=MODEL_CHANGED)
 BREAKER = evidence("refusal", code=BREAKER_OPEN, retry_after_s=3.0)
 TOO_LONG = evidence(status=400, code="context_length_exceeded")
@@ -89,6 +90,9 @@ RUNGS: list[Row] = [
     ("a refused rung, the next one", WRONG, resumed("prefix", "prefix", "instruction"),
      Resume("instruction", 1.0)),
     ("a refused cursor, the next one", GONE, resumed("server_cursor", "server_cursor", "reset"), Reset(1.0)),
+    ("a cursor with nothing behind it", EMPTY, resumed("server_cursor", "server_cursor", "reset"), Reset(1.0)),
+    ("a cursor with nothing behind it, and no other rung", EMPTY, resumed("server_cursor", "server_cursor"),
+     Retry(1.0)),
     ("a refused cursor of nothing", GONE, situation(mode="server_cursor", said=False, rungs=("server_cursor",)),
      Retry(1.0, anew=True)),
     ("another model", CHANGED, resumed("prefix", "prefix", "reset"), Reset(1.0)),
