@@ -181,9 +181,6 @@ def is_refused_rung(evidence: ErrorEvidence, situation: Situation) -> bool:
     if evidence.code == MODEL_CHANGED:
         return True
     error_class = classify(evidence)
-    if error_class == "protocol" and situation.mode == "server_cursor":
-        # Behind this cursor the server has nothing, not even an end. It is asked again where nothing else is open.
-        return not situation.delivered or any(mode != "server_cursor" for mode in situation.rungs)
     return error_class in _RUNG_REFUSED and not is_retryable(evidence, error_class)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from socket import create_connection, create_server
 from typing import Any
 
+import command_line
 import pytest
 from command_line import Done, Runner
 
@@ -109,7 +110,10 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("provider", list(MODELS))
-def test_the_judge_finds_nothing_to_fail(greenroom: Runner, judge: Judge, provider: str) -> None:
+def test_the_judge_finds_nothing_to_fail(
+    greenroom: Runner, judge: Judge, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_line, "WITHIN_S", 3 * WITHIN_S)
     greenroom.environ |= {
         "OPENAI_BASE_URL": f"{judge.url}/v1", "OPENAI_API_KEY": "key",
         "ANTHROPIC_BASE_URL": f"{judge.url}/anthropic", "ANTHROPIC_API_KEY": "key",
@@ -124,7 +128,7 @@ def test_the_judge_finds_nothing_to_fail(greenroom: Runner, judge: Judge, provid
         judge.ask("scenario", {"behaviors": [behavior | match for behavior in SCENARIOS[name][1]]})
         return greenroom("chat", "-m", model, f"Say {name}")
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(3) as pool:
         done = dict(zip(SCENARIOS, pool.map(play, SCENARIOS), strict=True))
     verdict = judge.ask("verdict")
     told = {name: (each.code, each.out[-80:], each.err[-200:]) for name, each in done.items()}

@@ -61,7 +61,6 @@ GONE = evidence(status=404)
 NO_KEY = evidence(status=401)
 NO_CREDIT = evidence(status=402)
 ODD = evidence(status=400, adjust="no_stream_options")
-EMPTY = evidence("protocol", phase="body")
 CHANGED = evidence("protocol", code=MODEL_CHANGED)
 BREAKER = evidence("refusal", code=BREAKER_OPEN, retry_after_s=3.0)
 TOO_LONG = evidence(status=400, code="context_length_exceeded")
@@ -90,9 +89,6 @@ RUNGS: list[Row] = [
     ("a refused rung, the next one", WRONG, resumed("prefix", "prefix", "instruction"),
      Resume("instruction", 1.0)),
     ("a refused cursor, the next one", GONE, resumed("server_cursor", "server_cursor", "reset"), Reset(1.0)),
-    ("a cursor with nothing behind it", EMPTY, resumed("server_cursor", "server_cursor", "reset"), Reset(1.0)),
-    ("a cursor with nothing behind it, and no other rung", EMPTY, resumed("server_cursor", "server_cursor"),
-     Retry(1.0)),
     ("a refused cursor of nothing", GONE, situation(mode="server_cursor", said=False, rungs=("server_cursor",)),
      Retry(1.0, anew=True)),
     ("another model", CHANGED, resumed("prefix", "prefix", "reset"), Reset(1.0)),
@@ -118,6 +114,8 @@ ROUTE: list[Row] = [
     ("the turn again, rather there", BROKEN, cut("reset", hop=ELSEWHERE), Reset(0.0, 1)),
     ("but for retries of its own", BROKEN, cut("reset", hop=ELSEWHERE, stays=True), Reset(1.0)),
     ("going on here before any reset", BROKEN, cut("prefix", "reset", hop=ELSEWHERE), Resume("prefix", 1.0)),
+    ("what the server keeps is read on first", BROKEN, situation(rungs=("server_cursor",), hop=ELSEWHERE),
+     Resume("server_cursor", 1.0)),
     ("breaker at the first attempt", BREAKER, situation(hop=ELSEWHERE), FallBack(1)),
     ("breaker, and retries of its own", BREAKER, situation(hop=ELSEWHERE, stays=True, retries=1), FallBack(1)),
     ("no budget here", BUSY, situation(hop=ELSEWHERE, stays=True, retry_budget=RetryBudgetView(0.5)),
