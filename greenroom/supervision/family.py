@@ -59,8 +59,7 @@ class Family(Sequence):
         self._tell("child_restarted" if again else "child_started", member, ignored=ignored)
         if ignored:
             self._now_down(member)
-            if self._work is not None and self._work.starts:
-                self._work.starts.popleft()
+            self._not_needed()
         return self._go(now_s)
 
     def exited(
@@ -192,6 +191,16 @@ class Family(Sequence):
 
     def _refuse(self, why: Refusal, child: str, token: Any, cause: BaseException | None = None) -> None:
         self._order(Answer(token, error=ChildError(why, child).because(cause)))
+
+    def _not_needed(self) -> None:
+        """The child that is being started ignores it: that is no failure, and its asker gets no ref."""
+        work = self._work
+        if work is None or not work.starts:
+            return
+        work.starts.popleft()
+        if work.token is not None:
+            self._order(Answer(work.token))
+            work.token = work.done = None
 
     # -- a child that did not start ---------------------------------------------------------------------
 
