@@ -177,8 +177,7 @@ def check_family(specs: Iterable[ChildSpec], options: SupervisorOptions) -> tupl
     family: dict[str, ChildSpec] = {}
     for number, spec in enumerate(specs):
         path = f"specs.{number}"
-        if not isinstance(spec, ChildSpec):
-            raise _wrong("Supervisor", path, "must be a ChildSpec", spec)
+        check_is_spec(spec, "Supervisor", path)
         if spec.id in family:
             raise _wrong("Supervisor", f"{path}.id", "must be unique in its supervisor", spec.id)
         check_fit(spec, options, path)
@@ -194,6 +193,18 @@ def check_fit(spec: ChildSpec, options: SupervisorOptions, path: str = "spec") -
     if spec.significant and options.auto_shutdown == "never":
         remedy = "needs a supervisor with auto_shutdown='any_significant' or 'all_significant'"
         raise _wrong("Supervisor", f"{path}.significant", remedy, spec.significant)
+
+
+def check_is_spec(given: object, model: str, path: str) -> None:
+    """Raises InvalidInput where it is no spec."""
+    if not isinstance(given, ChildSpec):
+        raise _wrong(model, path, "must be a ChildSpec", given)
+
+
+def check_is_text(given: object, model: str, path: str) -> None:
+    """Raises InvalidInput where it cannot be a child's id."""
+    if not isinstance(given, str):
+        raise _wrong(model, path, "must be a string, the id of a child", given)
 
 
 def _wrong(model: str, path: str, expected: str, given: object) -> InvalidInput:
