@@ -101,9 +101,9 @@ class StageOfActors(Stage):
 
 
 @contextmanager
-def stage_of_actors() -> Iterator[StageOfActors]:
+def stage_of_actors(slow_handler_s: float = 30.0) -> Iterator[StageOfActors]:
     """The stage; afterwards nothing is left of it."""
     with leak_check():
         clock, recorder = ManualClock(), Recorder()
-        with running_dispatcher(clock, recorder, slow_handler_s=30) as dispatcher:
+        with running_dispatcher(clock, recorder, slow_handler_s=slow_handler_s) as dispatcher:
             yield StageOfActors(dispatcher, clock, recorder)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from greenroom.supervision.orders import ChildError, RestartChild, TerminateChild, TooManyRestarts
+from greenroom.supervision.orders import ChildError, RestartChild, StartChild, TerminateChild, TooManyRestarts
 
 from stage_of_actors import StageOfActors
-from stages import ABNORMAL, Boom, HowItDies, Stage, starts, stops
+from stages import ABNORMAL, Boom, HowItDies, Script, Stage, refusal, starts, stops
 
 
 @pytest.mark.parametrize("how", ABNORMAL)
@@ -199,6 +199,40 @@ def test_b13_a_supervisor_with_a_start_that_never_ends_can_be_shut(stage: Stage,
     stage.shut()
     assert stage.end == ("shutdown", None)
     assert stage.alive() == set()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_b13_a_start_that_never_ends_is_waited_for_until_it_is_abandoned(
+    stage: Stage, *, dynamic: bool
+) -> None:
+    """B13 (S hanging_restart_loop; restated for abandoning): no spec is called down while its actor lives"""
+    stage.scripts["a"] = Script(["up", "hang"], stop_s=None)
+    stage.open(stage.specs("ab", shutdown_s=1.0), dynamic=dynamic)
+    stage.die("a")
+    asked = stage.call(TerminateChild("a"))
+    assert not asked.done()
+    assert stage.status() == {"a": "stopping", "b": "running"}
+    stage.trace()
+    stage.advance(1.0)
+    assert stage.trace() == ["stop a killed"]
+    assert asked.get(timeout=0) is None
+    assert stage.status() == ({"b": "running"} if dynamic else {"a": "down", "b": "running"})
+
+
+@pytest.mark.parametrize("restart", ["permanent", "temporary"])
+def test_b13_a_first_start_that_never_ends_can_be_terminated(stage: Stage, restart: str) -> None:
+    """B13 (S hanging_restart_loop): its asker gets an error, who terminated it an answer"""
+    stage.scripts["a"] = Script(["hang"], stop_s=0.5)
+    stage.open(stage.specs("b"))
+    started = stage.call(StartChild(stage.spec("a", restart)))
+    ended = stage.call(TerminateChild("a"))
+    assert not started.done()
+    assert not ended.done()
+    stage.advance(0.5)
+    assert refusal(started).why == "start_failed"
+    assert ended.get(timeout=0) is None
+    assert stage.alive() == {"b"}
+    assert stage.status() == {"b": "running", **({"a": "down"} if restart == "permanent" else {})}
 
 
 def test_b13_what_else_is_asked_waits_for_a_restart_and_gets_its_answer(stage: Stage) -> None:
