@@ -55,6 +55,7 @@ class Family(Sequence):
         if member is None or member.status != "starting":
             return []
         member.status, member.since_s = "running", now_s
+        member.let_go_of_arguments()
         again = member.restarts > 0
         self._tell("child_restarted" if again else "child_started", member, ignored=ignored)
         if ignored:
@@ -107,10 +108,11 @@ class Family(Sequence):
     def terminate_child(self, child: str, token: Any, now_s: float) -> list[Order]:
         """Stop a child; also one whose start does not come to an end."""
         member = self.members.get(child)
-        if member is not None and member.status == "starting" and not self.leaving:
+        unwanted = member is not None and member.status == "starting" and not self.leaving
+        if member is not None and unwanted:
             member.unwanted = True
             self._stop(member)
-        return self._command(partial(self._terminate_child, child, token), token, now_s)
+        return self._command(partial(self._terminate_child, child, token, unwanted), token, now_s)
 
     def restart_child(self, child: str, token: Any, now_s: float) -> list[Order]:
         """Start a child that is down."""
@@ -149,11 +151,15 @@ class Family(Sequence):
         present = self.members.get(name)
         if present is not None:
             self._refuse("already_present" if present.status == "down" else "already_started", name, token)
-        elif most is not None and sum(each.status != "down" for each in self.members.values()) >= most:
+        elif most is not None and not self._has_room(most):
             self._refuse("max_children", name, token)
         else:
             self.members[name] = Member(spec)
             self._start_for(name, token, self._forget)
+
+    def _has_room(self, most: int) -> bool:
+        # Who is down has no place; that is looked at only where it matters.
+        return len(self.members) < most or sum(each.status != "down" for each in self.members.values()) < most
 
     def _restart_child(self, child: str, token: Any, _: float) -> None:
         member = self.members.get(child)
@@ -173,9 +179,11 @@ class Family(Sequence):
 
         self._work = Work((), (child,), partial(self._order, Answer(token, child)), failed, token)
 
-    def _terminate_child(self, child: str, token: Any, _: float) -> None:
+    def _terminate_child(self, child: str, token: Any, was_there: bool, _: float) -> None:
         if child in self.members:
             self._work = Work((child,), (), partial(self._order, Answer(token)), token=token)
+        elif was_there:
+            self._order(Answer(token))
         else:
             self._refuse("not_found", child, token)
 

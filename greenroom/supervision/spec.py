@@ -5,8 +5,9 @@ its field. A spec is checked when it is made, a spec against its supervisor's op
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from math import inf
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from greenroom.actors.loop_actor import LoopActor
@@ -131,6 +132,21 @@ class ChildSpec:
         _kind("ChildSpec", "backoff", self.backoff, Backoff)
         if self.check is not None and self.state is None:
             raise _wrong("ChildSpec", "check", "needs `state`, which makes what it looks at", self.check)
+
+
+_NOTHING = {"args": (), "kwargs": MappingProxyType({})}
+_KEPT = tuple(each.name for each in fields(ChildSpec) if each.name not in _NOTHING)
+
+
+def without_arguments(spec: ChildSpec) -> ChildSpec:
+    """The same spec for the books alone: its child cannot be started with it."""
+    # As `dataclasses.replace`, without checking again what was checked: this is paid by every dynamic child.
+    bare, put = object.__new__(ChildSpec), object.__setattr__
+    for name in _KEPT:
+        put(bare, name, getattr(spec, name))
+    for name, nothing in _NOTHING.items():
+        put(bare, name, nothing)
+    return bare
 
 
 @dataclass(frozen=True, slots=True)
