@@ -43,10 +43,12 @@ class StageOfActors(Stage):
     def settle(self) -> None:
         settle(self.dispatcher)
 
-    def ref(self, name: str) -> Ref[Any]:
-        (info,) = [info for info in self.top.ask(WhichChildren(), timeout=5) if info.id == name]
-        assert isinstance(info.ref, Ref), info
-        return info.ref
+    def ref(self, path: str) -> Ref[Any]:
+        """Of a child; `sub/a`: of a child of its own."""
+        ref = self.top
+        for name in path.split("/"):
+            ref = next(info.ref for info in ref.ask(WhichChildren(), timeout=5) if info.id == name)
+        return ref
 
     def counts_now(self) -> ChildCounts:
         """As `counts`, also where there is never peace."""
@@ -54,10 +56,11 @@ class StageOfActors(Stage):
         return counts
 
     def die(self, name: str, how: HowItDies = "failed") -> None:
+        ref = self.ref(name)
         if how == "killed":
-            self.ref(name).kill()
+            ref.kill()
         else:
-            self.ref(name).tell(Die(how))
+            ref.tell(Die(how))
         self.settle()
 
     def advance(self, seconds: float) -> None:

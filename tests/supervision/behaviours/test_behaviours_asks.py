@@ -55,7 +55,7 @@ def test_b21_a_terminated_child_is_not_restarted(stage: Stage, *, dynamic: bool)
 
 
 def test_b21_a_temporary_child_that_is_terminated_is_forgotten(stage: Stage) -> None:
-    """B21 (S child_adm_simple, temporary)"""
+    """B21 (S child_adm_simple)"""
     stage.open([stage.spec("a", "temporary")])
     assert stage.ask(TerminateChild("a")) is None
     assert stage.status() == {}
@@ -129,7 +129,7 @@ def test_b23_restarting_children_are_not_active(stage: Stage, *, dynamic: bool) 
 
 
 def test_b23_supervisors_are_counted_apart(actors: StageOfActors) -> None:
-    """B23 (S count_children): by the type of the spec"""
+    """B23 (S count_children_supervisor): by the type of the spec"""
     sub = ChildSpec("sub", Supervisor, (tuple(actors.specs("ab")),), type="supervisor")
     actors.open([sub, actors.spec("z")])
     counts = actors.counts()

@@ -5,7 +5,7 @@ import pytest
 from greenroom.supervision.orders import ChildError, RestartChild, StartChild, TerminateChild, TooManyRestarts
 
 from stage_of_actors import StageOfActors
-from stages import ABNORMAL, Boom, HowItDies, Script, Stage, refusal, starts, stops
+from stages import ABNORMAL, Boom, HowItDies, HowItStarts, Script, Stage, refusal, starts, stops
 
 
 @pytest.mark.parametrize("how", ABNORMAL)
@@ -103,12 +103,16 @@ def test_b04_the_window_slides(stage: Stage) -> None:
     assert stage.end is not None
 
 
+@pytest.mark.parametrize("restart", ["permanent", "transient"])
+@pytest.mark.parametrize("how", ["fail", "quit"])
 @pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
-def test_b12_attempts_that_fail_use_up_the_intensity(stage: Stage, strategy: str) -> None:
+def test_b12_attempts_that_fail_use_up_the_intensity(
+    stage: Stage, strategy: str, how: HowItStarts, restart: str
+) -> None:
     """B12 (S one_for_one_escalation, one_for_all_escalation, rest_for_one_escalation)"""
-    stage.open(stage.specs("abc"), strategy=strategy, intensity=4)
+    stage.open(stage.specs("abc", restart), strategy=strategy, intensity=4)
     stage.trace()
-    stage.scripts["b"].then = "fail"
+    stage.scripts["b"].then = how
     stage.die("b")
     trace = stage.trace()
     assert trace.count("start b") == 4
@@ -117,7 +121,8 @@ def test_b12_attempts_that_fail_use_up_the_intensity(stage: Stage, strategy: str
     assert isinstance(stage.end[1], TooManyRestarts)
     assert stage.alive() == set()
     if strategy == "one_for_one":
-        assert trace == ["stop b failed", *["start b", "stop b failed"] * 4, *stops("c", "a")]
+        died = "stop b failed" if how == "fail" else "stop b normal"
+        assert trace == ["stop b failed", *["start b", died] * 4, *stops("c", "a")]
 
 
 def test_b12_without_intensity_there_is_no_attempt(stage: Stage) -> None:
@@ -129,11 +134,12 @@ def test_b12_without_intensity_there_is_no_attempt(stage: Stage) -> None:
     assert stage.end is not None
 
 
+@pytest.mark.parametrize("restart", ["permanent", "transient"])
 @pytest.mark.parametrize("how", ["fail", "quit"])
-def test_b12_a_dynamic_supervisor_escalates_too(stage: Stage, how: str) -> None:
-    """B12 (D:447, D:457)"""
-    stage.open(stage.specs("ab"), dynamic=True, intensity=3)
-    stage.scripts["a"].then = how  # type: ignore[assignment]
+def test_b12_a_dynamic_supervisor_escalates_too(stage: Stage, how: HowItStarts, restart: str) -> None:
+    """B12 (S simple_one_for_one_escalation; D:447, D:457): a start that ends as normal has failed too"""
+    stage.open(stage.specs("ab", restart), dynamic=True, intensity=3)
+    stage.scripts["a"].then = how
     stage.die("a")
     assert stage.trace().count("start a") == 1 + 3
     assert stage.end is not None

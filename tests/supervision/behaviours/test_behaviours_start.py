@@ -17,7 +17,7 @@ from stages import Boom, HowItStarts, Stage, starts
 
 @pytest.mark.parametrize("restart", ["permanent", "transient"])
 def test_b18_a_child_that_is_not_needed_keeps_its_spec(stage: Stage, restart: str) -> None:
-    """B18 (S sup_start_ignore_permanent, sup_start_ignore_transient)"""
+    """B18 (S sup_start_ignore_child)"""
     stage.scripts["b"].starts = ["ignore"]
     stage.open(stage.specs("abc", restart), intensity=0)
     assert stage.status() == {"a": "running", "b": "down", "c": "running"}
@@ -28,7 +28,7 @@ def test_b18_a_child_that_is_not_needed_keeps_its_spec(stage: Stage, restart: st
 
 
 def test_b18_a_temporary_one_keeps_nothing(stage: Stage) -> None:
-    """B18 (S sup_start_ignore_temporary)"""
+    """B18 (S sup_start_ignore_temporary_child)"""
     stage.scripts["a"].starts = ["ignore"]
     stage.open([stage.spec("a", "temporary"), stage.spec("b")])
     assert stage.status() == {"b": "running"}
@@ -36,7 +36,7 @@ def test_b18_a_temporary_one_keeps_nothing(stage: Stage) -> None:
 
 @pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])
 def test_b18_who_starts_one_that_is_not_needed_gets_none(stage: Stage, restart: str) -> None:
-    """B18 (S sup_start_ignore_*_start_child)"""
+    """B18 (S sup_start_ignore_temporary_child_start_child)"""
     stage.scripts["a"].starts = ["ignore"]
     stage.open([])
     assert stage.ask(StartChild(stage.spec("a", restart))) is None
@@ -45,7 +45,7 @@ def test_b18_who_starts_one_that_is_not_needed_gets_none(stage: Stage, restart: 
 
 @pytest.mark.parametrize("restart", ["permanent", "temporary"])
 def test_b18_a_dynamic_supervisor_keeps_nothing_of_it(stage: Stage, restart: str) -> None:
-    """B18 (S sup_start_ignore_temporary_start_child_start_child; D:230)"""
+    """B18 (S sup_start_ignore_temporary_child_start_child_simple, sup_start_ignore_permanent_child_start_child_simple)"""
     stage.scripts["a"].starts = ["ignore"]
     stage.open([], dynamic=True, max_children=1)
     assert stage.ask(StartChild(stage.spec("a", restart))) is None
@@ -55,7 +55,7 @@ def test_b18_a_dynamic_supervisor_keeps_nothing_of_it(stage: Stage, restart: str
 
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_b18_one_that_is_not_needed_any_more_at_its_restart_stays_down(stage: Stage, *, dynamic: bool) -> None:
-    """B18 (D:420 "child that ignores on restart")"""
+    """B18 (S simple_one_for_one_restart_ignore)"""
     stage.scripts["a"].starts = ["up", "ignore"]
     stage.open(stage.specs("ab"), dynamic=dynamic, intensity=1)
     stage.die("a")
@@ -110,14 +110,14 @@ def test_b19_nothing_of_it_is_left(
 
 
 def test_b19_ignoring_in_the_constructor_is_ignoring(actors: StageOfActors) -> None:
-    """B19 (S sup_start_ignore_permanent_start_child): beside the errors of a constructor"""
+    """B19 (S sup_start_ignore_child): beside the errors of a constructor"""
     actors.open([])
     assert actors.ask(StartChild(ChildSpec("a", Ignores))) is None
     assert actors.recorder.named("actor.failed") == []
 
 
 def test_b19_a_restart_by_hand_that_fails_leaves_the_spec(stage: Stage) -> None:
-    """B19 (S sup_start_child_returns_error; restart_child's error)"""
+    """B19 (S sup_start_child_returns_error): restart_child too"""
     stage.open([stage.spec("a", "transient")], intensity=0)
     stage.die("a", "normal")
     stage.scripts["a"].starts = ["fail"]
