@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from stage_of_actors import StageOfActors, stage_of_actors
 from stage_of_the_core import StageOfTheCore
 from stages import Stage

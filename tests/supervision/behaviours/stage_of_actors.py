@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from stages import Die, HowItDies, Stage
+
 from greenroom.actors.future import Future
 from greenroom.actors.ref import Ref
 from greenroom.actors.testkit import ManualClock, Probe, Recorder, leak_check, running_dispatcher, settle
@@ -12,8 +14,6 @@ from greenroom.messages.signals import Down, ShutDown
 from greenroom.supervision.orders import ChildCounts, CountChildren, WhichChildren
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions
 from greenroom.supervision.supervisor import DynamicSupervisor, Supervisor
-
-from stages import Die, HowItDies, Stage
 
 TOP = "/top"
 

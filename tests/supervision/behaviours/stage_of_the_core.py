@@ -10,6 +10,8 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+from stages import Boom, HowItDies, Stage
+
 from greenroom.actors.future import Future
 from greenroom.supervision.crowd import Crowd
 from greenroom.supervision.family import Family
@@ -33,8 +35,6 @@ from greenroom.supervision.orders import (
     WhichChildren,
 )
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions, check_family, check_fit
-
-from stages import Boom, HowItDies, Stage
 
 Act = Callable[[], list[Order]]
 
@@ -105,9 +105,7 @@ class StageOfTheCore(Stage):
         return list(self._lines)
 
     def told(self, what: str) -> list[Any]:
-        return [
-            SimpleNamespace(child=tell.child, **tell.facts) for tell in self._tells if tell.what == what
-        ]
+        return [SimpleNamespace(child=tell.child, **tell.facts) for tell in self._tells if tell.what == what]
 
     # -- the shell ----------------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """Behaviours 21, 23, 29: what a supervisor can be asked, what it counts, and how many children it may have."""
 
 import pytest
+from stage_of_actors import StageOfActors
+from stages import Player, Stage
 
 from greenroom.actors.testkit import settle
 from greenroom.supervision.orders import (
@@ -13,9 +15,6 @@ from greenroom.supervision.orders import (
 )
 from greenroom.supervision.spec import Backoff, ChildSpec
 from greenroom.supervision.supervisor import Supervisor
-
-from stage_of_actors import StageOfActors
-from stages import Player, Stage
 
 
 def test_b21_an_id_that_is_in_use_is_refused(stage: Stage) -> None:

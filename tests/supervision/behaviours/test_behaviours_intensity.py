@@ -1,11 +1,10 @@
 """Behaviours 3, 4, 12, 13, 14: how many restarts are too many, and starts that fail on the way."""
 
 import pytest
-
-from greenroom.supervision.orders import ChildError, RestartChild, StartChild, TerminateChild, TooManyRestarts
-
 from stage_of_actors import StageOfActors
 from stages import ABNORMAL, Boom, HowItDies, HowItStarts, Script, Stage, refusal, starts, stops
+
+from greenroom.supervision.orders import ChildError, RestartChild, StartChild, TerminateChild, TooManyRestarts
 
 
 @pytest.mark.parametrize("how", ABNORMAL)

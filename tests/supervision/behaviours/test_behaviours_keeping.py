@@ -8,15 +8,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from stage_of_actors import StageOfActors
+from stage_of_the_core import StageOfTheCore
+from stages import Boom
 
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.supervision.orders import StartChild, TerminateChild
 from greenroom.supervision.spec import ChildSpec, Restart
-
-from stage_of_actors import StageOfActors
-from stage_of_the_core import StageOfTheCore
-from stages import Boom
 
 SMALL, TIMES = 500, 8
 

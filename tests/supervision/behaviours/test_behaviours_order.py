@@ -1,15 +1,14 @@
 """Behaviours 1, 2, 9, 10, 11: in which order children start and stop, and who falls with whom."""
 
 import pytest
+from stages import ABNORMAL, HowItDies, Stage, starts, stops
 
 from greenroom.supervision.orders import StartChild, TerminateChild
-
-from stages import ABNORMAL, HowItDies, Stage, starts, stops
 
 
 def test_b01_children_start_in_the_order_of_their_specs_and_stop_in_reverse(stage: Stage) -> None:
     """B1 (S order_of_children)"""
-    stage.open(stage.specs("7 3 10 2 5".split()))
+    stage.open(stage.specs(["7", "3", "10", "2", "5"]))
     assert stage.trace() == starts("7", "3", "10", "2", "5")
     assert list(stage.status()) == ["7", "3", "10", "2", "5"]
     stage.shut()

@@ -1,11 +1,10 @@
 """Behaviours 5 to 8: what each restart type makes of each end."""
 
 import pytest
-
-from greenroom.supervision.orders import DeleteChild, RestartChild, StartChild
-
 from stage_of_actors import StageOfActors
 from stages import ABNORMAL, QUIET, HowItDies, Stage
+
+from greenroom.supervision.orders import DeleteChild, RestartChild, StartChild
 
 EVERY = (*QUIET, *ABNORMAL)
 
@@ -115,9 +114,7 @@ def test_b08_its_id_is_free_at_once(stage: Stage, *, dynamic: bool) -> None:
 
 
 @pytest.mark.parametrize("how", QUIET)
-def test_b08_a_dynamic_transient_child_that_ended_in_peace_is_forgotten(
-    stage: Stage, how: HowItDies
-) -> None:
+def test_b08_a_dynamic_transient_child_that_ended_in_peace_is_forgotten(stage: Stage, how: HowItDies) -> None:
     """B8 (D:281): a dynamic supervisor keeps no spec of what is down."""
     stage.open([stage.spec("a", "transient"), stage.spec("b")], dynamic=True, intensity=0)
     stage.die("a", how)

@@ -7,15 +7,14 @@ for is cancelled, what it sends is not heard, and `actor.zombie` says so.
 import threading
 
 import pytest
+from stage_of_actors import StageOfActors, stage_of_actors
+from stages import Stage, stops
 
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.supervision.orders import RestartChild, TerminateChild
 from greenroom.supervision.spec import ChildSpec
-
-from stage_of_actors import StageOfActors, stage_of_actors
-from stages import Stage, stops
 
 
 def test_b15_who_does_not_end_in_time_is_abandoned_and_the_others_end_in_order(stage: Stage) -> None:

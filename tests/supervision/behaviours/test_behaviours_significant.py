@@ -1,13 +1,12 @@
 """Behaviour 27: supervisors that end with their significant children."""
 
 import pytest
+from stage_of_actors import StageOfActors
+from stages import ABNORMAL, QUIET, HowItDies, Stage, starts, stops
 
 from greenroom.supervision.orders import RestartChild, StartChild, TerminateChild
 from greenroom.supervision.spec import Backoff, ChildSpec, Restart, SupervisorOptions
 from greenroom.supervision.supervisor import Supervisor
-
-from stage_of_actors import StageOfActors
-from stages import ABNORMAL, QUIET, HowItDies, Stage, starts, stops
 
 
 @pytest.mark.parametrize("how", QUIET)

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from stage_of_actors import StageOfActors
+from stages import Boom, HowItStarts, Stage, starts
 
 from greenroom.actors.errors import IgnoreStart
 from greenroom.actors.loop_actor import LoopActor
@@ -10,9 +12,6 @@ from greenroom.messages.invalid import InvalidInput
 from greenroom.supervision.orders import ChildError, EndedAtStart, RestartChild, StartChild
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions
 from greenroom.supervision.supervisor import Supervisor
-
-from stage_of_actors import StageOfActors
-from stages import Boom, HowItStarts, Stage, starts
 
 
 @pytest.mark.parametrize("restart", ["permanent", "transient"])
@@ -54,7 +53,9 @@ def test_b18_a_dynamic_supervisor_keeps_nothing_of_it(stage: Stage, restart: str
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_b18_one_that_is_not_needed_any_more_at_its_restart_stays_down(stage: Stage, *, dynamic: bool) -> None:
+def test_b18_one_that_is_not_needed_any_more_at_its_restart_stays_down(
+    stage: Stage, *, dynamic: bool
+) -> None:
     """B18 (S simple_one_for_one_restart_ignore)"""
     stage.scripts["a"].starts = ["up", "ignore"]
     stage.open(stage.specs("ab"), dynamic=dynamic, intensity=1)
@@ -95,9 +96,7 @@ def test_b19_who_starts_one_that_fails_gets_the_error(
 
 @pytest.mark.parametrize("dynamic", [False, True])
 @pytest.mark.parametrize("cls", [FailsInConstructor, FailsOnStart])
-def test_b19_nothing_of_it_is_left(
-    actors: StageOfActors, cls: type[LoopActor], *, dynamic: bool
-) -> None:
+def test_b19_nothing_of_it_is_left(actors: StageOfActors, cls: type[LoopActor], *, dynamic: bool) -> None:
     """B19 (S sup_start_child_returns_error): no actor, no cell, and the id is free"""
     actors.open([], dynamic=dynamic)
     for _ in range(3):
@@ -201,5 +200,5 @@ def test_b22_options_that_are_none_start_nothing(actors: StageOfActors) -> None:
     cell = actors.dispatcher.spawn(Supervisor, (), {"strategy": "one_for_one"}, path="/top")
     actors.settle()
     assert not cell.is_alive()
-    with pytest.raises(InvalidInput, match="strategy.*one_for_one, one_for_all, rest_for_one"):
+    with pytest.raises(InvalidInput, match=r"strategy.*one_for_one, one_for_all, rest_for_one"):
         SupervisorOptions("none_for_all")  # type: ignore[arg-type]

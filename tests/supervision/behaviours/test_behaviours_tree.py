@@ -1,13 +1,12 @@
 """Behaviour 26: a tree, and what becomes of a supervisor that gave up."""
 
 import pytest
+from stage_of_actors import StageOfActors
+from stages import starts
 
 from greenroom.supervision.orders import StartChild, WhichChildren
 from greenroom.supervision.spec import ChildSpec, Restart, SupervisorOptions
 from greenroom.supervision.supervisor import DynamicSupervisor, Supervisor
-
-from stage_of_actors import StageOfActors
-from stages import starts
 
 
 def leaf(actors: StageOfActors, name: str, restart: Restart = "permanent", intensity: int = 0) -> ChildSpec:
@@ -60,7 +59,10 @@ def test_b26_one_that_gave_up_and_is_not_permanent_stays_down(
 def test_b26_escalation_goes_up_level_by_level(actors: StageOfActors) -> None:
     """B26 (S tree): intensities multiply, and at the top all ends"""
     middle = ChildSpec(
-        "m", Supervisor, ((leaf(actors, "x", intensity=1),), SupervisorOptions(intensity=1)), type="supervisor"
+        "m",
+        Supervisor,
+        ((leaf(actors, "x", intensity=1),), SupervisorOptions(intensity=1)),
+        type="supervisor",
     )
     actors.open([middle], intensity=1)
     deaths = 0
