@@ -1,4 +1,4 @@
-"""Which test plays which behaviour: the list of behaviours with their origins, and their tests read from the files.
+"""Which test plays which behaviour: their list with its origins, and the tests read from the files.
 
     python tests/supervision/behaviours/behaviour_table.py
 
@@ -6,8 +6,8 @@ A test of a behaviour is named `test_b07_...`. Where its docstring begins with `
 the very case of the suite that it plays. `restated for abandoning` stands where the original kills preemptively,
 which Python cannot: who does not end in time is fenced, and counts as ended.
 
-S: OTP's supervisor_SUITE.erl. D: Elixir's dynamic_supervisor_test.exs, by line. P, T: Pekko's actor-tests and typed
-SupervisionSpec.scala. K: kameo's, R: ractor's tests of supervision.
+S: OTP's supervisor_SUITE.erl. D: Elixir's dynamic_supervisor_test.exs, by line. P, T: Pekko's actor-tests and
+typed SupervisionSpec.scala. K: kameo's, R: ractor's tests of supervision.
 """
 
 import ast

@@ -128,7 +128,7 @@ def test_b25_what_may_be_restarted_keeps_its_arguments(actors: StageOfActors, re
 def test_b25_nothing_is_kept_of_a_child_that_did_not_start(
     actors: StageOfActors, restart: Restart, *, dynamic: bool
 ) -> None:
-    """B25 (S do_not_save_start_parameters_for_temporary_children, do_not_save_child_specs_for_temporary_children)"""
+    """B25 (S do_not_save_child_specs_for_temporary_children)"""
     large = Large()
     gone = weakref.ref(large)
     actors.open([], dynamic=dynamic)

@@ -1,7 +1,7 @@
 """Behaviours 15, 16, 17, 28: how long a child may take to end, and what becomes of one that does not.
 
-Restated for abandoning: Python cannot kill. Who does not end in time is fenced: it counts as ended, what it had asked
-for is cancelled, what it sends is not heard, and `actor.zombie` says so.
+Restated for abandoning: Python cannot kill. Who does not end in time is fenced: it counts as ended, what it had
+asked for is cancelled, what it sends is not heard, and `actor.zombie` says so.
 """
 
 import threading

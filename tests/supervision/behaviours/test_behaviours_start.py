@@ -44,7 +44,7 @@ def test_b18_who_starts_one_that_is_not_needed_gets_none(stage: Stage, restart: 
 
 @pytest.mark.parametrize("restart", ["permanent", "temporary"])
 def test_b18_a_dynamic_supervisor_keeps_nothing_of_it(stage: Stage, restart: str) -> None:
-    """B18 (S sup_start_ignore_temporary_child_start_child_simple, sup_start_ignore_permanent_child_start_child_simple)"""
+    """B18 (S sup_start_ignore_temporary_child_start_child_simple, and the same of a permanent child)"""
     stage.scripts["a"].starts = ["ignore"]
     stage.open([], dynamic=True, max_children=1)
     assert stage.ask(StartChild(stage.spec("a", restart))) is None
