@@ -114,6 +114,8 @@ ROUTE: list[Row] = [
     ("the turn again, rather there", BROKEN, cut("reset", hop=ELSEWHERE), Reset(0.0, 1)),
     ("but for retries of its own", BROKEN, cut("reset", hop=ELSEWHERE, stays=True), Reset(1.0)),
     ("going on here before any reset", BROKEN, cut("prefix", "reset", hop=ELSEWHERE), Resume("prefix", 1.0)),
+    ("what the server keeps is read on first", BROKEN, situation(rungs=("server_cursor",), hop=ELSEWHERE),
+     Resume("server_cursor", 1.0)),
     ("breaker at the first attempt", BREAKER, situation(hop=ELSEWHERE), FallBack(1)),
     ("breaker, and retries of its own", BREAKER, situation(hop=ELSEWHERE, stays=True, retries=1), FallBack(1)),
     ("no budget here", BUSY, situation(hop=ELSEWHERE, stays=True, retry_budget=RetryBudgetView(0.5)),
