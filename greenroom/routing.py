@@ -44,7 +44,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{drawn}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Routed:
     """Where a request goes. Without a plan there is one hop."""
 

@@ -67,11 +67,14 @@ def unable(target: Target) -> Capabilities:  # noqa: ARG001
     return Capabilities(instruction_continuation=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hop:
-    """A place where a request can be answered, with all that an attempt needs there."""
+    """A place where a request can be answered, with all that an attempt needs there.
 
-    request: ChatRequest
+    Never changed, but replaced. Not `frozen`: every request makes one, and frozen fields cost 2 us together.
+    """
+
+    request: ChatRequest = field(repr=False)
     """As it is asked here: the caller's, with what of it is other at this hop."""
     options: StreamingOptions
     """Of an attempt here: the request's, with what of it is other at this hop. The clocks are read from these."""
