@@ -35,8 +35,8 @@ from greenroom import (
 
 WORDS = 200
 TEXT = " ".join(f"word{number}" for number in range(WORDS))
-FIRST_EVERY_S, THEN_EVERY_S = 0.4, 0.1
-"""From word to word: of the server that is killed, so that no answer ends before, and of the next one."""
+FIRST_EVERY_S = 0.4
+"""From word to word, of the server that is killed: no answer ends before."""
 BEGUN = 3
 """Words that every stream has when the server is killed."""
 LIMIT_S = 150.0
@@ -122,14 +122,14 @@ class Server:
             process.wait()
 
 
-def run(streams: int, away_s: float) -> Outcome:
-    """So many streams, and the server away for about so long."""
+def run(streams: int, away_s: float, then_every_s: float = 0.1) -> Outcome:
+    """So many streams, and the server away for about so long; the next one says a word in `then_every_s`."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))
         server.start(FIRST_EVERY_S)
         try:
             with ActorSystem.start(_config(server.port, streams)) as system:
-                return asyncio.run(_Run(system, server).all(streams, away_s))
+                return asyncio.run(_Run(system, server).all(streams, away_s, then_every_s))
         finally:
             server.kill()
 
@@ -151,7 +151,7 @@ class _Run:
     def __init__(self, system: ActorSystem, server: Server) -> None:
         self._system, self._server = system, server
 
-    async def all(self, streams: int, away_s: float) -> Outcome:
+    async def all(self, streams: int, away_s: float, then_every_s: float) -> Outcome:
         policies = list(POLICIES)
         seen = [Seen(policies[number % len(policies)]) for number in range(streams)]
         async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
@@ -162,7 +162,7 @@ class _Run:
             await asyncio.to_thread(self._server.kill)
             killed_at_s = time.monotonic()
             await asyncio.sleep(away_s)
-            await asyncio.to_thread(self._server.start, THEN_EVERY_S)
+            await asyncio.to_thread(self._server.start, then_every_s)
             open_at_s = time.monotonic()
         return Outcome(seen, killed_at_s, open_at_s, list(_problems(seen)))
 

@@ -2,7 +2,8 @@
 
 Its server is no dependency: it is looked for in a venv of its own, and installed there once, or the test is
 skipped. Not all that it flags is gated: that a broken event was met with anything but the whole request again is
-a warning of its, which no client can clear that goes on from what it has.
+a warning of its, which no client can clear that goes on from what it has. The command is asked for events: what
+it wrote as plain text into a pipe it does not say again, but fails.
 """
 
 import json
@@ -117,7 +118,8 @@ def test_the_judge_finds_nothing_to_fail(
     greenroom.environ |= {
         "OPENAI_BASE_URL": f"{judge.url}/v1", "OPENAI_API_KEY": "key",
         "ANTHROPIC_BASE_URL": f"{judge.url}/anthropic", "ANTHROPIC_API_KEY": "key",
-        "GREENROOM_BACKOFF_INITIAL_S": "0.2", "GREENROOM_CONTENT_GAP_TIMEOUT_S": "2",
+        "GREENROOM_BACKOFF_INITIAL_S": "0.2", "GREENROOM_CONTENT_GAP_TIMEOUT_S": "3",
+        "GREENROOM_FIRST_CONTENT_TIMEOUT_S": "5",
     }  # fmt: skip
     judge.ask("reset", {})
 
@@ -126,15 +128,16 @@ def test_the_judge_finds_nothing_to_fail(
         model = f"{MODELS[provider]}-{list(SCENARIOS).index(name)}"
         match = {"match": {"model": model.partition("/")[2]}}
         judge.ask("scenario", {"behaviors": [behavior | match for behavior in SCENARIOS[name][1]]})
-        return greenroom("chat", "-m", model, f"Say {name}")
+        return greenroom("chat", "--json-events", "-m", model, f"Say {name}")
 
     with ThreadPoolExecutor(3) as pool:
         done = dict(zip(SCENARIOS, pool.map(play, SCENARIOS), strict=True))
     verdict = judge.ask("verdict")
-    told = {name: (each.code, each.out[-80:], each.err[-200:]) for name, each in done.items()}
+    ends = {name: json.loads(each.out.splitlines()[-1]) for name, each in done.items()}
+    told = {name: (done[name].code, end["outcome"], end.get("error")) for name, end in ends.items()}
     print(json.dumps(verdict, indent=1))
     assert [each for each in verdict["findings"] if each["severity"] == "error"] == [], told
     for name, (expected, _) in SCENARIOS.items():
         assert (done[name].code == 0) == (expected == WELL), (name, told[name])
-        assert bool(done[name].err) == (expected == TYPED) or expected == WELL, (name, told[name])
+        assert ends[name]["outcome"] == ("completed" if expected == WELL else "failed"), (name, told[name])
     assert verdict["faults_injected"] >= len(SCENARIOS) - 1
