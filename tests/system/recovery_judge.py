@@ -44,13 +44,28 @@ class Segment:
     """What one mark begins. `mark` None: the beginning."""
 
     mark: StreamSeam | StreamReset | None = None
-    text: str = ""
-    reasoning: str = ""
+    runs: list[tuple[str, str]] = field(default_factory=list)
+    """Kinds and texts of what stands in a row: text, reasoning; a call has a place without a text."""
     calls: list[Call] = field(default_factory=list)
 
+    def add(self, kind: str, text: str) -> None:
+        if kind != "call" and self.runs and self.runs[-1][0] == kind:
+            self.runs[-1] = kind, self.runs[-1][1] + text
+        else:
+            self.runs.append((kind, text))
+
+    def drop_last(self, kind: str) -> None:
+        """The block that was open is taken back."""
+        if self.runs and self.runs[-1][0] == kind:
+            self.runs.pop()
+
     @property
-    def empty(self) -> bool:
-        return not (self.text or self.reasoning or self.calls)
+    def text(self) -> str:
+        return "".join(text for kind, text in self.runs if kind == "text")
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(text for kind, text in self.runs if kind == "reasoning")
 
 
 class Reader:
@@ -74,12 +89,13 @@ class Reader:
                 self.segments.append(Segment(delta))
                 self._open.clear()
             case TextDelta():
-                now.text += delta.text
+                now.add("text", delta.text)
             case ReasoningDelta():
-                now.reasoning += delta.reasoning
+                now.add("reasoning", delta.reasoning)
             case ToolCallStarted():
                 self._open[delta.call_index] = Call(delta.name)
                 now.calls.append(self._open[delta.call_index])
+                now.add("call", "")
             case ToolCallDelta():
                 self._open[delta.call_index].arguments += delta.arguments
             case ToolCallCompleted():
@@ -97,13 +113,12 @@ class Reader:
                 case StreamReset():
                     whole = Segment()
                 case StreamSeam(dropped="json"):
-                    whole.text = ""
+                    whole.drop_last("text")
                 case StreamSeam(dropped="tool_call"):
                     whole.calls = [call for call in whole.calls if call.complete]
                 case StreamSeam(dropped="reasoning"):
-                    whole.reasoning = ""
-            whole.text += segment.text
-            whole.reasoning += segment.reasoning
+                    whole.drop_last("reasoning")
+            whole.runs += segment.runs
             whole.calls = [*whole.calls, *segment.calls]
         return whole
 
