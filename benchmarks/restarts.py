@@ -40,7 +40,9 @@ FIRST_EVERY_S = 0.4
 BEGUN = 3
 """Words that every stream has when the server is killed."""
 LIMIT_S = 150.0
-_OPTIONS = StreamingOptions(max_reconnect_attempts=20, backoff_initial_s=0.1, backoff_max_s=1.0, deadline_s=LIMIT_S)
+_OPTIONS = StreamingOptions(
+    max_reconnect_attempts=20, backoff_initial_s=0.1, backoff_max_s=1.0, deadline_s=LIMIT_S
+)
 POLICIES: dict[str, tuple[str, StreamingOptions]] = {
     "prefix": ("vllm/said-by-vllm", _OPTIONS),
     "reset": ("openai/said", _OPTIONS.replace(on_cut="reset")),
@@ -150,15 +152,18 @@ def _config(port: int, streams: int) -> SystemConfig:
 class _Run:
     def __init__(self, system: ActorSystem, server: Server) -> None:
         self._system, self._server = system, server
+        self._begun = asyncio.Event()
+        self._behind = 0
+        """Streams that have too little yet."""
 
     async def all(self, streams: int, away_s: float, then_every_s: float) -> Outcome:
         policies = list(POLICIES)
+        self._behind = streams
         seen = [Seen(policies[number % len(policies)]) for number in range(streams)]
         async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
             for each in seen:
                 group.create_task(self._read(each))
-            while min(each.deltas for each in seen) < BEGUN:
-                await asyncio.sleep(0.02)
+            await self._begun.wait()
             await asyncio.to_thread(self._server.kill)
             killed_at_s = time.monotonic()
             await asyncio.sleep(away_s)
@@ -175,10 +180,16 @@ class _Run:
                     seen.back_at_s = time.monotonic()
                     seen.words = seen.words if isinstance(delta, StreamSeam) else ""
                 seen.words += delta.text
-                seen.deltas += bool(delta.text)
+                self._note(seen, delta.text)
         except StreamError as error:
             seen.error = error
-            seen.deltas = max(seen.deltas, BEGUN)
+
+    def _note(self, seen: Seen, text: str) -> None:
+        seen.deltas += bool(text)
+        if text and seen.deltas == BEGUN:
+            self._behind -= 1
+            if self._behind == 0:
+                self._begun.set()
 
 
 def _problems(seen: list[Seen]) -> Iterator[str]:
@@ -194,7 +205,9 @@ def _problems(seen: list[Seen]) -> Iterator[str]:
 
 def main() -> int:
     """Prints a table. Exit status 1 where a stream did not end as its policy says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--away", type=float, default=1.0, help="seconds until the server is started again")
     args = parser.parse_args()
@@ -207,7 +220,8 @@ def main() -> int:
     for policy in POLICIES:
         if times := outcome.back_s(policy):
             p99 = times[min(len(times) - 1, int(len(times) * 0.99))]
-            print(f"  {policy:14} {len(times):5} streams  {statistics.median(times):6.2f} {p99:6.2f} {times[-1]:6.2f}")
+            figures = f"{statistics.median(times):6.2f} {p99:6.2f} {times[-1]:6.2f}"
+            print(f"  {policy:14} {len(times):5} streams  {figures}")
     for problem in outcome.problems[:10]:
         print(f"WRONG {problem}")
     return 1 if outcome.problems else 0

@@ -34,8 +34,9 @@ def main() -> None:
                     tell(words=words)
             end, error = stream.result(timeout=5), None
         except StreamError as caught:
-            assert caught.partial is not None
             end, error = caught.partial, caught
+    if end is None:
+        raise SystemExit(f"an error without what was delivered: {error!r}")
     tell(
         text=end.text, outcome=end.outcome, took_s=time.monotonic() - began_s,
         error_class=None if error is None else error.error_class, error=str(error),

@@ -40,7 +40,8 @@ class Cable:
 
     def __exit__(self, *_: object) -> None:
         for name in (self._client, self._server):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+            command = ["ip", "netns", "del", name]
+            subprocess.run(command, check=False, capture_output=True)
 
     def _lay(self) -> None:
         for name in (self._client, self._server):

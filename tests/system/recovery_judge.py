@@ -18,6 +18,7 @@ from greenroom.messages.deltas import (
     ToolCallDelta,
     ToolCallStarted,
 )
+from greenroom.messages.retry_state import AttemptRecord
 
 ENDS = frozenset(
     {
@@ -28,8 +29,8 @@ ENDS = frozenset(
 """Classes by which a stream here may end that is not exact."""
 GARBLED = "\ufffd(\ufffd"
 """What a reader has of bytes in a text that are no UTF-8."""
-SURE, OVERLAP_MAX = 8, 500
-"""An overlap of so many characters is always seen, and no more than so many."""
+SURE = 8
+"""So much that is said again is always seen, and taken off."""
 
 
 @dataclass
@@ -173,14 +174,13 @@ def _comes_from(said: Said, segment: Segment, before: Segment, whole: bool) -> b
         taken_off = len(before.text) if mark.mode == "prefix" else mark.overlap_removed_chars
         if taken_off > len(text) or not before.text.endswith(text[:taken_off]):
             return False
-        if mark.mode == "instruction" and text.startswith(before.text) and SURE <= len(before.text) <= OVERLAP_MAX:
-            # So much that is said again is seen, and taken off.
-            if (got or whole) and taken_off != len(before.text):
-                return False
+        anew = mark.mode == "instruction" and text.startswith(before.text) and len(before.text) >= SURE
+        if anew and (got or whole) and taken_off != len(before.text):
+            return False
         text = text[taken_off:]
     return (
         _reaches(got, text, whole)
-        and _reaches(segment.reasoning, "" if is_prefix(mark) else said.reasoning, whole)
+        and _reaches(segment.reasoning.replace(GARBLED, ""), "" if is_prefix(mark) else said.reasoning, whole)
         and _calls_reach(segment.calls, said.calls, whole)
     )
 
@@ -231,14 +231,16 @@ def _story(end: Completion[Any]) -> list[str]:
     epochs = [attempt.epoch for attempt in end.attempts]
     if epochs != list(range(1, len(epochs) + 1)):
         wrong.append(f"attempts {epochs}")
-    for attempt in end.attempts[:-1]:
-        if attempt.decision in ("completed", "give_up") or (
-            attempt.decision != "continue" and (attempt.error_class is None or not attempt.message)
-        ):
-            wrong.append(f"{attempt} is followed by another")
+    wrong += [f"{attempt} is followed by another" for attempt in end.attempts[:-1] if not _goes_on(attempt)]
     if end.outcome == "completed" and (not end.attempts or end.attempts[-1].decision != "completed"):
         wrong.append(f"completed, but the last attempt was {end.attempts[-1:]}")
     return wrong
+
+
+def _goes_on(attempt: AttemptRecord) -> bool:
+    if attempt.decision in ("completed", "give_up", "cancelled"):
+        return False
+    return attempt.decision == "continue" or bool(attempt.error_class and attempt.message)
 
 
 def _typed(error: StreamError, classes: frozenset[str]) -> list[str]:

@@ -42,7 +42,13 @@ WIRES: dict[str, Wire] = {
     "mistral": Wire("openai-chat", "m", "mistral", "mistral", prefix=True),
     "llamacpp": Wire("openai-chat", "m", "llamacpp", "llamacpp", prefix=True),
     "completions": Wire(
-        "openai-completions", "m", "openai", prefix=True, instruction=False, calls=False, reasoning=False,
+        "openai-completions",
+        "m",
+        "openai",
+        prefix=True,
+        instruction=False,
+        calls=False,
+        reasoning=False,
         json=False,
     ),
     "responses": Wire("openai-responses", "gpt-5", cursor=True),
@@ -52,7 +58,12 @@ WIRES: dict[str, Wire] = {
         "anthropic", "claude-sonnet-4-5", prefix=True, json=False, transport="requests"
     ),
     "anthropic-text": Wire(
-        "anthropic-text", "claude-2.1", prefix=True, instruction=False, calls=False, reasoning=False,
+        "anthropic-text",
+        "claude-2.1",
+        prefix=True,
+        instruction=False,
+        calls=False,
+        reasoning=False,
         json=False,
     ),
     "gemini": Wire("gemini", "gemini-2.5-flash"),
@@ -127,14 +138,21 @@ HOWS = ("fin", "reset", "end", "half_close")
 
 
 def plan_of(seed: int, number: int) -> Plan:
-    luck = random.Random(f"{seed}/{number}")  # noqa: S311  (repeatable, no secret)
+    luck = random.Random(f"{seed}/{number}")
     wire = luck.choice(list(WIRES))
     here = WIRES[wire]
     stream = luck.random() > 0.08
     options = _options(luck).replace(server_resume=here.cursor and stream and luck.random() < 0.6)
     form = luck.choice(
-        ["text", "text", "text", "long", *["reasoning"] * here.reasoning, *["calls"] * here.calls,
-         *["json"] * here.json]
+        [
+            "text",
+            "text",
+            "text",
+            "long",
+            *["reasoning"] * here.reasoning,
+            *["calls"] * here.calls,
+            *["json"] * here.json,
+        ]
     )
     varies = luck.random() < 0.5 and not (here.prefix and options.continue_prefix)
     count = luck.choice((0, 1, 1, 1, 2, 2, 3))
@@ -142,7 +160,9 @@ def plan_of(seed: int, number: int) -> Plan:
     scripts, faults = [], []
     for generation in range(count):
         # A generation that varies is told from all others by each of its words.
-        base = _script(number, generation if varies else 0, form).replace(chunk_size=pieces, dialect=here.dialect)
+        base = _script(number, generation if varies else 0, form).replace(
+            chunk_size=pieces, dialect=here.dialect
+        )
         # Bytes that are no UTF-8 are read as such marks; a text with marks in it is gone on with by none of these.
         fault = luck.choice([fault for fault in _FAULTS if fault != GARBLES or count == 1])
         scripts.append(base.replace(**_FAULTS[fault](luck)))
@@ -184,7 +204,7 @@ def _options(luck: random.Random) -> StreamingOptions:
 
 def _script(number: int, generation: int, form: str) -> Script:
     # Of the number and the generation alone: attempts that say the same draw the same.
-    own = random.Random(f"{number}/{generation}/{form}")  # noqa: S311
+    own = random.Random(f"{number}/{generation}/{form}")
     words = [f"c{number}g{generation}n{place}" for place in range(own.randrange(6, 40))]
     words[own.randrange(len(words))] += own.choice(("é", "語", "\N{GRINNING FACE}"))
     text = " ".join(words)

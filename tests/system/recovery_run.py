@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from recovery_judge import Reader, verdict
 from recovery_plan import WIRES, Plan
@@ -80,9 +80,7 @@ def config_of(base_url: str, **more: Any) -> SystemConfig:
 class Run:
     """See the module. `stormy`: others than the plans do harm, so nobody need complete."""
 
-    def __init__(
-        self, system: ActorSystem, desk: Desk, findings: Findings, *, stormy: bool = False
-    ) -> None:
+    def __init__(self, system: ActorSystem, desk: Desk, findings: Findings, *, stormy: bool = False) -> None:
         self._system, self._desk, self._findings, self._stormy = system, desk, findings, stormy
         self.live: dict[int, Plan] = {}
 
@@ -171,8 +169,8 @@ def record_words(record: Any) -> str:
 def request_of(plan: Plan) -> ChatRequest:
     tools = [TOOL] if any(said.calls for said in plan.said) else []
     return ChatRequest(
-        model=f"{plan.wire}/{plan.model}", messages=f"Go on with {plan.number}.", tools=tools, options=plan.options,
-        stream=plan.stream,
+        model=f"{plan.wire}/{plan.model}", messages=f"Go on with {plan.number}.", tools=tools,
+        options=plan.options, stream=plan.stream,
     )  # fmt: skip
 
 
@@ -188,11 +186,11 @@ class Storm:
 
     def __init__(self, system: ActorSystem, simulator: Simulator, seed: int, findings: Findings) -> None:
         self._system, self._simulator, self._findings = system, simulator, findings
-        self._luck = random.Random(f"storm/{seed}")  # noqa: S311
+        self._luck = random.Random(f"storm/{seed}")
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="storm", daemon=True)
 
-    def __enter__(self) -> "Storm":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -33,7 +33,7 @@ def _all_may_crash(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(root, "INTENSITY", 10**9)
     # Some answers have an aggregator that can be hit, and some have none.
     monkeypatch.setattr("greenroom.actors.journal.COMPACT_EVERY", 8)
-    yield
+    return
 
 
 def _rounds(count: int) -> Iterator[range]:
