@@ -80,6 +80,14 @@ if TYPE_CHECKING:
     from greenroom.messages.rate_limits import RateLimit, RateLimits
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
     from greenroom.messages.statistics import SystemStatistics
+    from greenroom.messages.store_errors import (
+        RetryStoreError,
+        StoreCorrupt,
+        StoreForeign,
+        StoreLocked,
+        StoreTooNew,
+        StoreUnavailable,
+    )
     from greenroom.messages.usage import Usage
     from greenroom.providers.registry import register_codec, register_model_source, register_profile
     from greenroom.supervision.telemetry import StructlogSink
@@ -116,6 +124,9 @@ _HOMES = {
     "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
     "messages.statistics": ("SystemStatistics",),
+    "messages.store_errors": (
+        "RetryStoreError", "StoreCorrupt", "StoreForeign", "StoreLocked", "StoreTooNew", "StoreUnavailable",
+    ),
     "messages.usage": ("Usage",),
     "providers.registry": ("register_codec", "register_model_source", "register_profile"),
     "supervision.telemetry": ("StructlogSink",),
@@ -191,9 +202,15 @@ __all__ = [
     "ReplayRefused",
     "RequestRejected",
     "ResponseFormat",
+    "RetryStoreError",
     "ShutDown",
     "SlowConsumer",
     "StartedBeforeFork",
+    "StoreCorrupt",
+    "StoreForeign",
+    "StoreLocked",
+    "StoreTooNew",
+    "StoreUnavailable",
     "Stream",
     "StreamCancelled",
     "StreamDetached",
