@@ -51,8 +51,9 @@ from greenroom.routing import configured, new_id, resolve
 from greenroom.supervision.absences import Absences
 from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
-from greenroom.supervision.requests import LiveRequests, Requests, closing, judged
-from greenroom.supervision.root import Permanent, Root
+from greenroom.supervision.requests import LiveRequests, closing, judged, requests_child
+from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
+from greenroom.supervision.spec import ChildSpec
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ActorSystem:
         self._lock = threading.Lock()
         self._counter: pykka.ActorRef[TokenCounter] | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
-        self._catalog_cell = self._dispatcher.new_cell("/models", "model_catalog")
+        self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
@@ -119,17 +120,15 @@ class ActorSystem:
         return system
 
     def _run(self) -> None:
-        children = [
-            Permanent("requests", Requests, (self._live, self.config.max_streams), self._requests_cell)
-        ]
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
-        children += [Permanent("models", ModelCatalog, (rules, list_failure), self._catalog_cell)]
-        children += [endpoint.child for endpoint in self._endpoints.values()]
+        catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
+        requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
+        children = tree([catalog], [endpoint.child for endpoint in self._endpoints.values()], requests)
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
         self._started = True
-        self._dispatcher.spawn(Root, tuple(children), path="/")
+        self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
 
     # ---- requests
 

@@ -39,7 +39,7 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
     ("greenroom.providers", "*"): "names load when first used (PEP 562)",
     ("greenroom.supervision", "*"): "names load when first used (PEP 562)",
     ("greenroom.providers.simulator", "*"): "names load when first used (PEP 562)",
-    ("greenroom.actors.dispatcher", "uvloop"): "optional: asyncio's own loop where it is absent",
+    ("greenroom.actors.event_loop", "uvloop"): "optional: asyncio's own loop where it is absent",
     ("greenroom.providers.simulator.server", "uvloop"): "optional: asyncio's own loop where it is absent",
     ("greenroom.providers.local_model.serve", "xllamacpp"): "optional extra [local], and heavy",
     ("greenroom.providers.sse", "sseclient"): "loads when used: most streams take the short path",

@@ -287,6 +287,8 @@ class Cell(Mailbox):
             self.closed = not self.held
             self.waiting = self.held
             self.home.forget(self)
+            if self.home.keystone is self:
+                self.home.keystone_fell()
         self._sort_mail("stopped")
 
     def _close_if_vacant(self) -> None:

@@ -210,6 +210,20 @@ class Running(Claim):
             self.task = None
 
 
+class Hold(Claim):
+    """A held cell that is closed when the owner ends: mail that waits for an incarnation gets its answer then."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, owner: Claimant, target: Any) -> None:
+        super().__init__(owner)
+        self.target = target
+
+    def revoke(self) -> None:
+        super().revoke()
+        self.target.close()
+
+
 class Deferred(Claim):
     """An answer that the owner gives later; an error if it ends first. First `set*` counts; any thread."""
 

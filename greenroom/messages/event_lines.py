@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from greenroom.messages import events, supervisor_events
 from greenroom.messages.events import Event
+
+_MODULES = frozenset({events.__name__, supervisor_events.__name__})
 
 
 def event_json(event: Event) -> str:
@@ -25,11 +28,7 @@ def event_from_json(line: str | bytes) -> Event:
 @cache
 def event_types() -> dict[str, type[Event]]:
     """Every event of this schema by its name."""
-    return {
-        kind.name: kind
-        for kind in _below(Event)
-        if "name" in vars(kind) and kind.__module__ == Event.__module__
-    }
+    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in _MODULES}
 
 
 def _below(kind: type[Event]) -> Iterator[type[Event]]:
