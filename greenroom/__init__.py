@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.completion import Choice, Completion, Timings
-    from greenroom.messages.config import ProviderConfig, SystemConfig
+    from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
     from greenroom.messages.deltas import (
         Delta,
         ProviderItem,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         StreamCancelled,
         StreamDetached,
         StreamError,
+        StreamNotDurable,
         StreamSystemDown,
         StreamTimedOut,
         SystemDown,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         ToolResultPart,
     )
     from greenroom.messages.rate_limits import RateLimit, RateLimits
+    from greenroom.messages.recoverable import RecoverableStream
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
     from greenroom.messages.statistics import SystemStatistics
     from greenroom.messages.store_errors import (
@@ -101,7 +103,7 @@ _HOMES = {
     "messages.attach_errors": ("ReplayRefused", "StreamInUse", "UnknownStream"),
     "messages.batch": ("DeltaBatch",),
     "messages.completion": ("Choice", "Completion", "Timings"),
-    "messages.config": ("ProviderConfig", "SystemConfig"),
+    "messages.config": ("ProviderConfig", "RetryStoreConfig", "SystemConfig"),
     "messages.deltas": (
         "Delta", "ProviderItem", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam",
         "TextDelta", "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta",
@@ -113,8 +115,8 @@ _HOMES = {
         "InternalError", "InvalidInput", "ModelLoading", "ModelNotFound", "OutputLimitExceeded",
         "PermissionRefused", "ProtocolViolation", "ProviderOverloaded", "QuotaExceeded", "RateLimited",
         "RequestRejected", "ShutDown", "SlowConsumer", "StartedBeforeFork", "StreamCancelled", "StreamDetached",
-        "StreamError", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure",
-        "WouldDeadlock",
+        "StreamError", "StreamNotDurable", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped",
+        "UnknownFailure", "WouldDeadlock",
     ),
     "messages.models": ("ModelInfo", "ModelList", "ModelListUnavailable"),
     "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
@@ -127,6 +129,7 @@ _HOMES = {
     "messages.store_errors": (
         "RetryStoreError", "StoreCorrupt", "StoreForeign", "StoreLocked", "StoreTooNew", "StoreUnavailable",
     ),
+    "messages.recoverable": ("RecoverableStream",),
     "messages.usage": ("Usage",),
     "providers.registry": ("register_codec", "register_model_source", "register_profile"),
     "supervision.telemetry": ("StructlogSink",),
@@ -197,11 +200,13 @@ __all__ = [
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
+    "RecoverableStream",
     "RefusalDelta",
     "RefusalPart",
     "ReplayRefused",
     "RequestRejected",
     "ResponseFormat",
+    "RetryStoreConfig",
     "RetryStoreError",
     "ShutDown",
     "SlowConsumer",
@@ -216,6 +221,7 @@ __all__ = [
     "StreamDetached",
     "StreamError",
     "StreamInUse",
+    "StreamNotDurable",
     "StreamReset",
     "StreamSeam",
     "StreamSystemDown",

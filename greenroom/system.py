@@ -30,6 +30,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
+from greenroom.messages.argument_types import check_sink, check_type
 from greenroom.messages.commands import GetStatistics, StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -40,12 +41,12 @@ from greenroom.messages.failures import (
     SystemDown,
     SystemStopped,
 )
-from greenroom.messages.invalid import Problem
 from greenroom.messages.models import ModelList
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.messages.stored import StreamFacts
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import configured, new_id, resolve
 from greenroom.supervision.absences import Absences
@@ -54,6 +55,8 @@ from greenroom.supervision.remains import Remains
 from greenroom.supervision.requests import LiveRequests, closing, judged, requests_child
 from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
 from greenroom.supervision.spec import ChildSpec
+from greenroom.supervision.stores.recovering import Recovering
+from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
 
 
-class ActorSystem:
+class ActorSystem(Recovering):
     """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`.
 
     Handles and pending futures hold it. Dropped without an end, it ends itself with a ResourceWarning.
@@ -92,6 +95,8 @@ class ActorSystem:
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
+            self._states = RetryStates(config.retry_store, self._dispatcher, self._clock)
+            self._remains.closers.append(self._states.close)
             self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
         except BaseException:
             self._remains.end()
@@ -113,8 +118,8 @@ class ActorSystem:
             from greenroom.config import load_config
 
             config = load_config()
-        _check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
-        _check_sink(events)
+        check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
+        check_sink(events)
         system = cls(config, clock=clock, events=events)
         system._run()
         return system
@@ -122,13 +127,16 @@ class ActorSystem:
     def _run(self) -> None:
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
         catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
-        requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
-        children = tree([catalog], [endpoint.child for endpoint in self._endpoints.values()], requests)
+        ledger, endpoints = self._states.ledger, [each.child for each in self._endpoints.values()]
+        requests = requests_child(self._live, self.config.max_streams, self._requests_cell, ledger)
+        children = tree([self._states.child, catalog], endpoints, requests)
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
         self._started = True
         self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
+        if self.config.retry_store.at_start == "resume":
+            self._resume_all()
 
     # ---- requests
 
@@ -140,6 +148,13 @@ class ActorSystem:
         failed (AdmissionRefused) on the handle.
         """
         return self._handle(*self._submit(request))
+
+    def _obstacle(self, facts: StreamFacts) -> str | None:
+        try:
+            resolve(facts.request.model or f"{facts.provider}/{facts.model}", self.config, self._endpoints)
+        except InvalidInput as error:
+            return str(error)
+        return None
 
     def _handle(self, channel: Channel, job: Job, scope: Any) -> Stream[Any]:
         ids, target = (job.stream_id, job.request_id), (job.target.provider, job.target.model)
@@ -181,7 +196,7 @@ class ActorSystem:
         and InvalidInput; the stream is then as it was. SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
-        _check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
+        check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
         if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
             raise InvalidInput.at(
                 "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
@@ -210,8 +225,10 @@ class ActorSystem:
 
     def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
         self._check_open()
-        _check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
-        job = self._job(request)
+        check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
+        return self._send(self._job(request))
+
+    def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
         with with_ids(Ids(job.request_id, job.stream_id)):
@@ -227,19 +244,22 @@ class ActorSystem:
             self._remains.dispatcher_died(SystemDown("the dispatcher is not running"))
         return job.channel, job, cell.ref
 
-    def _job(self, request: ChatRequest) -> Job:
+    def _job(self, request: ChatRequest, earlier: StreamFacts | None = None) -> Job:
         endpoint, model = resolve(request.model, self.config, self._endpoints)
         options = request.options or endpoint.config.options or self.config.options
         target = endpoint.target(model)
         endpoint.codec.check(request, target, options)
         counter = self._token_counter() if options.aggregation == "tiktoken" else None
+        durability = self._states.durability(options)
+        stream_id = earlier.stream_id if earlier else new_id("s")
         return Job(
-            stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
+            stream_id=stream_id, request_id=request.request_id or new_id("r"), request=request,
             target=target, options=options, codec=endpoint.codec, channel=Channel(options),
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
             models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits,
+            rate_limits=endpoint.rate_limits, durability=durability,
+            parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 
     def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
@@ -296,6 +316,7 @@ class ActorSystem:
             requests=requests,
             endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
             models=catalog_statistics(models, self.config.model_lists_max, wait_s),
+            retry_store=self._states.statistics(wait_s),
             runtime=RuntimeStatistics(
                 actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
                 zombies_total=runtime.zombies,
@@ -373,21 +394,6 @@ class ActorSystem:
     def __repr__(self) -> str:
         state = "stopped" if self._stopped else "running"
         return f"<ActorSystem {state}: {', '.join(self._endpoints) or 'no providers'}>"
-
-
-def _check_sink(events: object) -> None:
-    missing = [name for name in ("wants", "emit") if not callable(getattr(events, name, None))]
-    if events is not None and missing:
-        text = f"must be an EventSink (greenroom.messages.contracts): it has no {' and no '.join(missing)}"
-        raise InvalidInput.at("events", text, events)
-
-
-def _check_type(given: object, wanted: type, path: str, example: str) -> None:
-    if not isinstance(given, wanted):
-        kind, article = type(given).__name__, "an" if type(given).__name__[0] in "aeiou" else "a"
-        raise InvalidInput(
-            "", [Problem(path, "", f"must be a {wanted.__name__}, not {article} {kind}; write {example}")]
-        )
 
 
 __all__ = ["ActorSystem", "Endpoint"]

@@ -12,12 +12,14 @@ from greenroom.messages import failures as f
 from greenroom.messages import parts as p
 from greenroom.messages import request as r
 from greenroom.messages import retry_state as rs
+from greenroom.messages import stored as sd
 from greenroom.messages.answer import Answer, ChoiceEnd
-from greenroom.messages.config import ProviderConfig, SystemConfig
+from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
 from greenroom.messages.event_lines import event_types
 from greenroom.messages.events import Event
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.recoverable import RecoverableStream
 from greenroom.messages.usage import Usage
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -218,18 +220,39 @@ provider_configs = st.builds(
     base_url=st.sampled_from([None, "http://127.0.0.1:8080/v1", "https://[::1]/x", "https://a.example"]),
     max_connections=st.integers(1, 10_000), options=optional(options), metadata=maps,
 )  # fmt: skip
+store_configs = st.builds(
+    RetryStoreConfig,
+    path=optional(st.just("/var/lib/states.db")), flush_interval_s=st.floats(0.01, 9),
+    states_max=st.integers(0, 9),
+)  # fmt: skip
 system_configs = st.builds(
     SystemConfig,
     providers=st.dictionaries(word.filter(lambda name: name[0].isalnum()), provider_configs, max_size=2),
     options=options,
+    retry_store=store_configs,
 )
+
+stream_facts = st.builds(
+    sd.StreamFacts,
+    stream_id=word, request_id=word, request=requests(), options=options, provider=word, model=filled, kind=word,
+    started_at=numbers,
+)  # fmt: skip
+recoverable_streams = st.builds(
+    RecoverableStream,
+    stream_id=word, request_id=word, provider=word, model=filled, failure=optional(failures),
+    outcome=st.sampled_from(["failed", "interrupted"]), delivered_seq=counts, delivered_text=text,
+    attempts=st.integers(0, 9), started_at=numbers, updated_at=numbers, age_s=numbers, expires_at=numbers,
+    can_go_on=st.booleans(), mode=st.sampled_from([None, "fresh", "prefix"]), why=text,
+)  # fmt: skip
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "answer": answers, "attempt": attempts,
     "capabilities": st.builds(rs.Capabilities, prefix_echo=st.booleans()),
     "choice": choices, "completion": completions, "evidence": evidences, "failure": failures,
     "message": turns, "options": options, "part": parts, "provider_config": provider_configs,
+    "recoverable_stream": recoverable_streams,
     "request": requests(), "response_format": response_formats, "retry_state": retry_states,
+    "store_config": store_configs, "stream_facts": stream_facts,
     "system_config": system_configs, "tool_spec": tool_specs, "usage": usages,
 }  # fmt: skip
 """Every pydantic value that travels, for properties that hold of all."""

@@ -6,6 +6,7 @@ bytes came in time. While the consumer makes us pause, the content clocks stand 
 
 from dataclasses import dataclass
 
+from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 
 ERROR_BODY_S = 5.0
@@ -120,3 +121,9 @@ def ran_out(name: str, options: StreamingOptions) -> str:
         "local_first_content_timeout_s": "no content within {s} s of sending the request to a local server",
     }
     return f"{said[name].format(s=f'{allowed_s:g}')} ({name})"
+
+
+def too_large(options: StreamingOptions) -> ErrorEvidence:
+    """The evidence of an answer that passed its bound."""
+    text = f"the answer is larger than max_output_bytes ({options.max_output_bytes:,})"
+    return ErrorEvidence(kind="bound", clock="max_output_bytes", phase="body", message=text)

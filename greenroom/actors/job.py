@@ -14,12 +14,14 @@ from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
 from greenroom.actors.history import History
 from greenroom.actors.model_place import ModelLookUp
+from greenroom.actors.parking import ParkingGate
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, Codec, Target
-from greenroom.messages.options import StreamingOptions
+from greenroom.messages.options import Durability, StreamingOptions
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
+from greenroom.messages.retry_state import RetryState
 
 _MARK_SALT = os.urandom(32)
 
@@ -83,12 +85,20 @@ class Job:
     """Where its model is looked up first; None: it is not."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
+    durability: Durability = "memory"
+    parked: Callable[[], None] | None = None
+    """Called when a batch waits for the store; None: none does (durability before_deliver alone)."""
+    resumed: RetryState | None = None
+    """As a store had it: what an earlier life of the request came to."""
     gate: Gate = field(init=False)
     """Outlives attempts and the scope: what it journaled is never lost."""
     history: History = field(init=False, default_factory=History)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.channel, self.options.max_output_bytes)
+        if self.parked is None:
+            self.gate = Gate(self.channel, self.options.max_output_bytes)
+        else:
+            self.gate = ParkingGate(self.channel, self.options, self.parked)
 
     def call(self, epoch: int, api_key: str | None) -> Call:
         """What the codec needs for one attempt."""

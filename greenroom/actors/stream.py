@@ -9,10 +9,11 @@ A Tick overtakes reads that wait in the mail, so it only suspects: a moment late
 by the stamps of all that was read by then.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from greenroom.actors.blocking import WAITING_MAX, is_choked
-from greenroom.actors.clocks import Clocks, ran_out
+from greenroom.actors.clocks import Clocks, ran_out, too_large
 from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
@@ -74,6 +75,7 @@ class StreamActor(LoopActor):
 
     def on_start(self) -> None:
         self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
+        self._gate.producer = self.ref
         asker = self._job.api_keys.asker
         if asker is None:
             self._open(self._job.api_keys.take())
@@ -184,7 +186,7 @@ class StreamActor(LoopActor):
             self._fail(ErrorEvidence(kind="protocol", phase="end", message=text))
 
     def _next_seq(self) -> int:
-        return self._gate.checkpoint.seq + len(self._held) + 1
+        return self._gate.taken_seq + len(self._held) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
         if decoded.deltas:
@@ -244,7 +246,7 @@ class StreamActor(LoopActor):
             self._end("cancelled", self._answer_so_far())
             return False
         if commit is Commit.TOO_MUCH:
-            self._fail(self._too_much())
+            self._fail(too_large(self._options))
             return False
         self._deltas += len(deltas)
         if self._last_read_s >= self._tell.next_progress_s:
@@ -252,10 +254,6 @@ class StreamActor(LoopActor):
         if commit is Commit.FULL and not last:
             self._pause()
         return True
-
-    def _too_much(self) -> ErrorEvidence:
-        text = f"the answer is larger than max_output_bytes ({self._options.max_output_bytes:,})"
-        return ErrorEvidence(kind="bound", clock="max_output_bytes", phase="body", message=text)
 
     # ---- back-pressure
 
@@ -387,6 +385,14 @@ class StreamActor(LoopActor):
             sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
             first_content_s=self._first_content_s, deltas=self._deltas, rate_limits=self._rate_limits,
         )  # fmt: skip
+        self._gate.settled(lambda unkept: self._say(over if unkept is None else _unkept(over, unkept)))
+
+    def _say(self, over: AttemptOver) -> None:
         # A socket's read brings no ids; what follows from the end has them again.
         self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))
         self.stop()
+
+
+def _unkept(over: AttemptOver, evidence: ErrorEvidence) -> AttemptOver:
+    """The attempt, of which not all could be delivered."""
+    return replace(over, outcome="failed", evidence=evidence)

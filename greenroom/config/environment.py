@@ -18,6 +18,7 @@ from greenroom.providers.profile import Profile
 _PREFIX = "GREENROOM_"
 _SYSTEM_FIELDS = (
     "default_model", "max_streams", "drain_s", "slow_handler_s", "model_list_ttl_s", "model_lists_max",
+    "retry_store",
 )  # fmt: skip
 _NAMED_APART = {
     "STEER_STREAMING_STATE_TTL": ("options", "state_ttl_s"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
     from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
-    from greenroom.messages.config import ProviderConfig, SystemConfig
+    from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
     from greenroom.messages.contracts import (
         Call,
         CapabilityLookup,
@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         StreamCancelled,
         StreamDetached,
         StreamError,
+        StreamNotDurable,
         StreamSystemDown,
         StreamTimedOut,
         SystemDown,
@@ -121,6 +122,7 @@ if TYPE_CHECKING:
     )
     from greenroom.messages.quoted import without_quotes
     from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
+    from greenroom.messages.recoverable import RecoverableStream
     from greenroom.messages.request import (
         ChatRequest,
         Message,
@@ -143,6 +145,7 @@ if TYPE_CHECKING:
         CatalogStatistics,
         EndpointStatistics,
         RequestStatistics,
+        RetryStoreStatistics,
         RuntimeStatistics,
         SystemStatistics,
     )
@@ -154,17 +157,7 @@ if TYPE_CHECKING:
         StoreTooNew,
         StoreUnavailable,
     )
-    from greenroom.messages.stored import (
-        Change,
-        Drop,
-        Piece,
-        Progress,
-        StoredStream,
-        StoreSize,
-        StreamFacts,
-        Unreadable,
-        Write,
-    )
+    from greenroom.messages.stored import Piece, StreamFacts
     from greenroom.messages.usage import NO_USAGE, Usage, UsageSource
     from greenroom.messages.value import Input, Value
 
@@ -185,7 +178,6 @@ __all__ = [
     "Capabilities",
     "CapabilityLookup",
     "CatalogStatistics",
-    "Change",
     "ChatRequest",
     "Checkpoint",
     "Choice",
@@ -203,7 +195,6 @@ __all__ = [
     "Decoder",
     "Delta",
     "DeltaBatch",
-    "Drop",
     "EndpointStatistics",
     "ErrorClass",
     "ErrorEvidence",
@@ -241,7 +232,6 @@ __all__ = [
     "Piece",
     "PriceBook",
     "Problem",
-    "Progress",
     "ProtocolViolation",
     "ProviderConfig",
     "ProviderItem",
@@ -255,6 +245,7 @@ __all__ = [
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
+    "RecoverableStream",
     "RefusalDelta",
     "RefusalPart",
     "ReplayRefused",
@@ -264,7 +255,9 @@ __all__ = [
     "ResumeMode",
     "RetryState",
     "RetryStore",
+    "RetryStoreConfig",
     "RetryStoreError",
+    "RetryStoreStatistics",
     "Role",
     "RuntimeStatistics",
     "ShutDown",
@@ -273,15 +266,14 @@ __all__ = [
     "StoreCorrupt",
     "StoreForeign",
     "StoreLocked",
-    "StoreSize",
     "StoreTooNew",
     "StoreUnavailable",
-    "StoredStream",
     "StreamCancelled",
     "StreamDetached",
     "StreamError",
     "StreamFacts",
     "StreamInUse",
+    "StreamNotDurable",
     "StreamReset",
     "StreamSeam",
     "StreamSystemDown",
@@ -307,7 +299,6 @@ __all__ = [
     "TransportError",
     "UnknownFailure",
     "UnknownStream",
-    "Unreadable",
     "Usage",
     "UsageDelta",
     "UsageSource",
@@ -317,7 +308,6 @@ __all__ = [
     "WireHead",
     "WireRead",
     "WouldDeadlock",
-    "Write",
     "delta_from_json",
     "delta_json",
     "event_from_json",
@@ -339,7 +329,7 @@ _HOMES = {
     "attach_errors": "ReplayRefused StreamInUse UnknownStream",
     "batch": "DeltaBatch",
     "completion": "Choice Completion FinishReason Outcome Timings",
-    "config": "ProviderConfig SystemConfig",
+    "config": "ProviderConfig RetryStoreConfig SystemConfig",
     "contracts": (
         "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelListError "
         "ModelQuery ModelSource PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
@@ -353,10 +343,11 @@ _HOMES = {
     "failures": (
         "AdmissionRefused BudgetExceeded ConfigError ConnectionFailed ContentRefused "
         "ContextLengthExceeded CredentialRefused ErrorClass ErrorEvidence EvidenceKind Failure "
-        "InternalError ModelLoading ModelNotFound NamedLimit OutputLimitExceeded PermissionRefused "
-        "ProtocolViolation ProviderOverloaded QuotaExceeded RateLimited RequestRejected ShutDown "
-        "SlowConsumer StartedBeforeFork StreamCancelled StreamDetached StreamError StreamSystemDown "
-        "StreamTimedOut SystemDown SystemStopped UnknownFailure WouldDeadlock exception_of"
+        "InternalError ModelLoading ModelNotFound NamedLimit OutputLimitExceeded "
+        "PermissionRefused ProtocolViolation ProviderOverloaded QuotaExceeded RateLimited "
+        "RequestRejected ShutDown SlowConsumer StartedBeforeFork StreamCancelled StreamDetached "
+        "StreamError StreamNotDurable StreamSystemDown StreamTimedOut SystemDown SystemStopped "
+        "UnknownFailure WouldDeadlock exception_of"
     ),
     "fold": "Fold",
     "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",
@@ -368,9 +359,13 @@ _HOMES = {
     "rate_limits": "RateLimit RateLimitUnit RateLimits",
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
-    "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
+    "statistics": (
+        "CatalogStatistics EndpointStatistics RequestStatistics RetryStoreStatistics "
+        "RuntimeStatistics SystemStatistics"
+    ),
     "store_errors": "RetryStoreError StoreCorrupt StoreForeign StoreLocked StoreTooNew StoreUnavailable",
-    "stored": "Change Drop Piece Progress StoreSize StoredStream StreamFacts Unreadable Write",
+    "stored": "Piece StreamFacts",
+    "recoverable": "RecoverableStream",
     "usage": "NO_USAGE Usage UsageSource",
     "value": "Input Value",
 }

@@ -291,8 +291,11 @@ class RetryStore(Protocol):
     kind: str
     """memory or sqlite."""
 
-    def apply(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        """All of them stand, in this order, or none. The ids of those that were let go for the bounds by it."""
+    def apply(self, changes: Sequence[Change], *, durable: bool = False) -> tuple[str, ...]:
+        """All of them stand, in this order, or none. The ids of those that were let go for the bounds by it.
+
+        `durable`: where it outlives the process, it outlives the machine's power too.
+        """
 
     def load(self, stream_id: str) -> StoredStream | Unreadable | None:
         """All of it, or None."""

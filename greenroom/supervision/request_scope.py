@@ -90,7 +90,7 @@ class RequestScope(LoopActor):
         self._gate = job.gate
         self._ids = (job.stream_id, job.request_id)
         self._state: Literal["running", "waiting", "ending"] = "waiting"
-        self._epoch = 0
+        self._epoch = job.gate.epoch_opened
         self._stream: Ref[Any] | None = None
         self._over: AttemptOver | None = None
         self._stopped_by: CancelledBy | None = None

@@ -52,7 +52,7 @@ class MemoryStore:
         """In the order of their last change."""
         self._states_max, self._states_max_bytes = states_max, states_max_bytes
 
-    def apply(self, changes: Sequence[Change]) -> tuple[str, ...]:
+    def apply(self, changes: Sequence[Change], *, durable: bool = False) -> tuple[str, ...]:  # noqa: ARG002
         for change in changes:
             state = self._states.pop(change.stream_id, None)
             if isinstance(change, Drop):

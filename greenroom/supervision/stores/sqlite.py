@@ -80,6 +80,8 @@ class SqliteStore:
         self._states_max, self._states_max_bytes = states_max, states_max_bytes
         self._ids: dict[str, int] = {}
         """Of the live ones."""
+        self._size: StoreSize | None = None
+        """Of the others; None: to be counted."""
         self._lock: FileLock | None = None
         new = is_new(self.path)
         self._lock = FileLock(self.path)
@@ -126,6 +128,10 @@ class SqliteStore:
         try:
             execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             execute("BEGIN IMMEDIATE")
+            if not all(
+                isinstance(each, Write) and each.live and each.stream_id in self._ids for each in changes
+            ):
+                self._size = None
             for change in changes:
                 if isinstance(change, Drop):
                     self._drop(change.stream_id, begun)
@@ -151,6 +157,7 @@ class SqliteStore:
         return gone
 
     def _roll_back(self) -> None:
+        self._size = None
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
 
@@ -234,6 +241,7 @@ class SqliteStore:
             gone.append((number, stream_id))
             count, total = count - 1, total - size_bytes
         self._delete([number for number, _ in gone])
+        self._size = None
         return tuple(stream_id for _, stream_id in gone)
 
     def load(self, stream_id: str) -> StoredStream | Unreadable | None:
@@ -266,6 +274,7 @@ class SqliteStore:
             found = self._database.execute("SELECT id FROM stream WHERE live = 0 AND expires_at <= ?", (at,))
             over = [row[0] for row in found]
             self._delete(over)
+            self._size = None
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
@@ -273,9 +282,12 @@ class SqliteStore:
         return len(over)
 
     def size(self) -> StoreSize:
+        if self._size is not None:
+            return self._size
         query = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM stream WHERE live = 0"
         try:
-            return StoreSize(*self._database.execute(query).fetchone())
+            self._size = StoreSize(*self._database.execute(query).fetchone())
+            return self._size
         except sqlite3.Error as error:
             raise self._told(error) from None
 
