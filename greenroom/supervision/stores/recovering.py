@@ -20,7 +20,7 @@ class Recovering:
 
     _states: RetryStates
 
-    def recoverable(self, *, timeout_s: float = 5.0) -> tuple[RecoverableStream, ...]:
+    def recoverable(self, *, timeout_s: float = 10.0) -> tuple[RecoverableStream, ...]:
         """Streams that failed, or whose process ended under them, oldest first, and whether they can go on.
 
         With the store in memory those that failed in this process; with a file also what former processes left.
@@ -30,7 +30,7 @@ class Recovering:
         self._check_open()
         return self._states.recoverable(self._obstacle, seconds("timeout_s", timeout_s))
 
-    def recover(self, stream_id: str, *, after_seq: int | None = 0, timeout_s: float = 5.0) -> Stream[Any]:
+    def recover(self, stream_id: str, *, after_seq: int | None = 0, timeout_s: float = 10.0) -> Stream[Any]:
         """The stream goes on, under its old id, with a deadline and retries that begin anew.
 
         The handle gives first what had been delivered behind `after_seq` (0: from the first, None: nothing of it),
@@ -55,7 +55,7 @@ class Recovering:
             self._states.give_back(stream_id)
             raise
 
-    def cleanup_old_states(self, *, timeout_s: float = 5.0) -> int:
+    def cleanup_old_states(self, *, timeout_s: float = 10.0) -> int:
         """States whose `state_ttl_s` is over are gone; returns how many went by this call.
 
         They go by themselves within a minute, too. A live stream is never touched. Raises as `recoverable`.

@@ -12,6 +12,7 @@ them if the machine loses its power. The file is never damaged by either.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from greenroom.messages.stored import (
     Piece,
     StoredStream,
     StoreSize,
+    StreamFacts,
     Unreadable,
     Write,
 )
@@ -45,6 +47,8 @@ from greenroom.supervision.stores.store_file import (
 
 _WAL_BYTES_MAX = 16 * 1024 * 1024
 """A longer WAL is cut when it was taken over into the file."""
+REFRESH_S = 1.0
+"""The row of a stream that only says more is written so often: its time of change may be older by that."""
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE stream (
@@ -66,6 +70,32 @@ _READ = (
 )
 
 
+@dataclass(slots=True)
+class _Row:
+    """A live stream's row in the file."""
+
+    number: int
+    last_seq: int
+    """Of its pieces."""
+    mark: tuple[Any, ...]
+    refreshed_at: float
+    grown: int = 0
+    """Bytes of pieces that the row does not count yet."""
+
+    def says(self, change: Write, mark: tuple[Any, ...]) -> bool:
+        """The row need not be written again for this change: the seq is that of the last piece."""
+        return change.live and self.mark == mark and 0 <= change.updated_at - self.refreshed_at < REFRESH_S
+
+
+def _mark_of(change: Write) -> tuple[Any, ...]:
+    """Of the progress all but how far the text has come."""
+    checkpoint, progress = change.progress.checkpoint, change.progress
+    return (
+        checkpoint.epoch, checkpoint[3:], len(progress.attempts), progress.model_answered, progress.failure,
+        change.ttl_s,
+    )  # fmt: skip
+
+
 class SqliteStore:
     """Implements messages.contracts.RetryStore. One thread at a time, whichever."""
 
@@ -78,8 +108,8 @@ class SqliteStore:
         """
         self.path = Path(path).expanduser()
         self._states_max, self._states_max_bytes = states_max, states_max_bytes
-        self._ids: dict[str, int] = {}
-        """Of the live ones."""
+        self._live: dict[str, _Row] = {}
+        """As they stand in the file."""
         self._size: StoreSize | None = None
         """Of the others; None: to be counted."""
         self._lock: FileLock | None = None
@@ -124,36 +154,29 @@ class SqliteStore:
     def apply(self, changes: Sequence[Change], *, durable: bool = False) -> tuple[str, ...]:
         """As the contract; `durable`: synced to the disk."""
         execute = self._database.execute
-        begun: dict[str, int | None] = {}
+        if not all(
+            isinstance(each, Write) and each.live and each.stream_id in self._live for each in changes
+        ):
+            self._size = None
         try:
             execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             execute("BEGIN IMMEDIATE")
-            if not all(
-                isinstance(each, Write) and each.live and each.stream_id in self._ids for each in changes
-            ):
-                self._size = None
             for change in changes:
                 if isinstance(change, Drop):
-                    self._drop(change.stream_id, begun)
+                    self._drop(change.stream_id)
                 else:
-                    self._write(change, begun)
+                    self._write(change)
             gone = self._let_go()
             execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             self._roll_back()
-            raise self._told(error) from None
-        except ValueError:
-            self._roll_back()
-            raise StoreCorrupt(str(self.path), "holds deltas that are none of ours") from None
-        except BaseException:
-            self._roll_back()
+            for change in changes:
+                self._live.pop(change.stream_id, None)
+            if isinstance(error, sqlite3.Error):
+                raise self._told(error) from None
+            if isinstance(error, ValueError):
+                raise StoreCorrupt(str(self.path), "holds deltas that are none of ours") from None
             raise
-        for change in changes:
-            number = begun.get(change.stream_id)
-            if number is None or not isinstance(change, Write) or not change.live:
-                self._ids.pop(change.stream_id, None)
-            else:
-                self._ids[change.stream_id] = number
         return gone
 
     def _roll_back(self) -> None:
@@ -161,41 +184,50 @@ class SqliteStore:
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
 
-    def _number(self, stream_id: str, begun: dict[str, int | None]) -> int | None:
-        if stream_id in begun:
-            return begun[stream_id]
-        number = self._ids.get(stream_id)
-        if number is None:
-            row = self._database.execute("SELECT id FROM stream WHERE stream_id = ?", (stream_id,)).fetchone()
-            number = None if row is None else row[0]
-        return number
+    def _number(self, stream_id: str) -> int | None:
+        if stream_id in self._live:
+            return self._live[stream_id].number
+        row = self._database.execute("SELECT id FROM stream WHERE stream_id = ?", (stream_id,)).fetchone()
+        return None if row is None else row[0]
 
-    def _write(self, change: Write, begun: dict[str, int | None]) -> None:
-        execute = self._database.execute
-        progress = progress_json(change.progress)
-        expires_at = change.updated_at + change.ttl_s
-        number = self._number(change.stream_id, begun)
+    def _write(self, change: Write) -> None:
+        row, mark = self._live.get(change.stream_id), _mark_of(change)
+        follows = row is not None and row.last_seq == change.after_seq
+        if row is not None and follows and row.says(change, mark):
+            row.grown += self._append(row.number, change.pieces)
+            row.last_seq = change.progress.checkpoint.seq
+            return
+        number = self._number(change.stream_id)
         if number is None:
             if change.facts is None:
                 return  # it was let go meanwhile
-            facts = facts_json(change.facts)
-            row = (change.stream_id, change.live, change.updated_at, expires_at, len(facts), progress)
-            number = execute(
-                "INSERT INTO stream (stream_id, live, updated_at, expires_at, size_bytes, progress)"
-                " VALUES (?, ?, ?, ?, ?, ?)", row,
-            ).lastrowid  # fmt: skip
-            assert number is not None
-            execute("INSERT INTO request (stream, facts) VALUES (?, ?)", (number, facts))
-            grown = 0
-        else:
-            grown = -self._cut(number, change.after_seq)
-        begun[change.stream_id] = number
+            number = self._begin(change.stream_id, change.facts)
+        grown = 0 if row is None else row.grown
+        if not follows:
+            grown -= self._cut(number, change.after_seq)
         grown += self._append(number, change.pieces)
-        execute(
+        expires_at, progress = change.updated_at + change.ttl_s, progress_json(change.progress)
+        self._database.execute(
             "UPDATE stream SET live = ?, updated_at = ?, expires_at = ?, size_bytes = size_bytes + ?, progress = ?"
             " WHERE id = ?",
             (change.live, change.updated_at, expires_at, grown, progress, number),
         )
+        if change.live:
+            self._live[change.stream_id] = _Row(
+                number, change.progress.checkpoint.seq, mark, change.updated_at
+            )
+        else:
+            self._live.pop(change.stream_id, None)
+
+    def _begin(self, stream_id: str, told: StreamFacts) -> int:
+        facts = facts_json(told)
+        number = self._database.execute(
+            "INSERT INTO stream (stream_id, live, updated_at, expires_at, size_bytes, progress)"
+            " VALUES (?, 1, 0, 0, ?, '')", (stream_id, len(facts)),
+        ).lastrowid  # fmt: skip
+        assert number is not None
+        self._database.execute("INSERT INTO request (stream, facts) VALUES (?, ?)", (number, facts))
+        return number
 
     def _cut(self, number: int, after_seq: int) -> int:
         """What stood behind it is gone: how many bytes."""
@@ -217,9 +249,9 @@ class SqliteStore:
         )
         return len(deltas)
 
-    def _drop(self, stream_id: str, begun: dict[str, int | None]) -> None:
-        number = self._number(stream_id, begun)
-        begun[stream_id] = None
+    def _drop(self, stream_id: str) -> None:
+        number = self._number(stream_id)
+        self._live.pop(stream_id, None)
         if number is not None:
             self._delete([number])
 
