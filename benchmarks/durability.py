@@ -4,8 +4,8 @@
 
 The cases take turns in each repeat: `memory` is the default (the store in memory is told nothing while a stream
 runs), `interval` and `before_deliver` have a SQLite file in a fresh folder; of the latter also how long a delta
-was parked. Checkpointing with the store in memory is the gate's swap of one tuple and the look at it: too little to be
-seen between two systems, so it is timed alone, and told as a share of a delta. `--gate` exits 1 above 3 %.
+was parked. Checkpointing with the store in memory is the gate's swap of one tuple and the look at it: too little
+to be seen between two systems, so it is timed alone, and told as a share of a delta. `--gate` exits 1 above 3 %.
 """
 
 import argparse

@@ -18,6 +18,7 @@ from greenroom.messages.contracts import Clock, Codec, Target, Transport
 from greenroom.messages.events import ActorZombie
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.rate_limits import RateLimits
+from greenroom.providers.capabilities import check_policy
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
 from greenroom.providers.rate_limit_headers import rate_limits_of
@@ -41,8 +42,8 @@ class Endpoint:
         except InvalidInput as unknown:
             raise InvalidInput("SystemConfig", unknown.under(f"providers.{name}").problems) from None
         self.base_url = _base_url(name, config, profile)
-        _require_key(name, config, profile)
         self._profile = profile.name
+        _require_key(name, config, profile)
         self._own_model_names = profile.own_model_names
         self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
@@ -54,6 +55,11 @@ class Endpoint:
         self.api_keys = self._keys(config)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
         place = self.target("")
+        if config.options is not None:
+            try:
+                check_policy(place, config.options)
+            except InvalidInput as wrong:
+                raise InvalidInput("SystemConfig", wrong.under(f"providers.{name}").problems) from None
         source = functools.partial(model_source_for, place.kind, place.profile)
         self.models = ModelPlace(place, self.api_keys, self.headers, source, config.proxy, config.ca_bundle)
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")

@@ -30,7 +30,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.argument_types import check_sink, check_type
+from greenroom.messages.arguments import check_sink, check_type
 from greenroom.messages.commands import GetStatistics, StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -42,11 +42,13 @@ from greenroom.messages.failures import (
     SystemStopped,
 )
 from greenroom.messages.models import ModelList
+from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
 from greenroom.messages.stored import StreamFacts
+from greenroom.providers.capabilities import capabilities_of, check_policy
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import configured, new_id, resolve
 from greenroom.supervision.absences import Absences
@@ -56,6 +58,7 @@ from greenroom.supervision.requests import LiveRequests, closing, judged, reques
 from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
 from greenroom.supervision.spec import ChildSpec
 from greenroom.supervision.stores.recovering import Recovering
+from greenroom.supervision.stores.resuming import Prospect
 from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
@@ -149,12 +152,13 @@ class ActorSystem(Recovering):
         """
         return self._handle(*self._submit(request))
 
-    def _obstacle(self, facts: StreamFacts) -> str | None:
+    def _prospect(self, facts: StreamFacts) -> Prospect:
         try:
-            resolve(facts.request.model or f"{facts.provider}/{facts.model}", self.config, self._endpoints)
+            asked = facts.request.model or f"{facts.provider}/{facts.model}"
+            endpoint, model = resolve(asked, self.config, self._endpoints)
         except InvalidInput as error:
-            return str(error)
-        return None
+            return Prospect(str(error))
+        return Prospect(None, capabilities_of(endpoint.target(model)))
 
     def _handle(self, channel: Channel, job: Job, scope: Any) -> Stream[Any]:
         ids, target = (job.stream_id, job.request_id), (job.target.provider, job.target.model)
@@ -163,8 +167,12 @@ class ActorSystem(Recovering):
         return Stream(ids, target, channel, scope, self._dispatcher, self._hubs, parting)
 
     def ask(self, request: ChatRequest) -> "Future[Completion[Any]]":
-        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does."""
-        channel, job, _ = self._submit(request)
+        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does.
+
+        Nobody sees it grow, so where its stream is cut it may start again (`on_cut="reset"`), unless options say
+        `on_cut` or allow no second request.
+        """
+        channel, job, _ = self._submit(request, whole=True)
         return completion_future(channel, self._dispatcher, job.request_id, self)
 
     def tell(self, request: ChatRequest, *, reply_to: pykka.ActorRef[Any]) -> Told:
@@ -223,10 +231,13 @@ class ActorSystem(Recovering):
             # Every stream has its end, and nobody will attach: there is nothing to keep.
             return
 
-    def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
+    def _submit(self, request: ChatRequest, *, whole: bool = False) -> tuple[Channel, Job, Any]:
         self._check_open()
         check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
-        return self._send(self._job(request))
+        job = self._job(request)
+        if whole:
+            job.options = with_reset(job.options)
+        return self._send(job)
 
     def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
@@ -249,6 +260,8 @@ class ActorSystem(Recovering):
         options = request.options or endpoint.config.options or self.config.options
         target = endpoint.target(model)
         endpoint.codec.check(request, target, options)
+        if request.options is not None:
+            check_policy(target, options)
         counter = self._token_counter() if options.aggregation == "tiktoken" else None
         durability = self._states.durability(options)
         stream_id = earlier.stream_id if earlier else new_id("s")
@@ -258,7 +271,7 @@ class ActorSystem(Recovering):
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
             models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits, durability=durability,
+            rate_limits=endpoint.rate_limits, capabilities=capabilities_of, durability=durability,
             parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 

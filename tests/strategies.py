@@ -94,7 +94,7 @@ options = st.builds(
     StreamingOptions,
     connect_timeout_s=numbers.map(lambda n: n + 0.001),
     deadline_s=numbers.map(lambda n: n + 0.001),
-    max_reconnect_attempts=st.integers(0, 100),
+    max_reconnect_attempts=st.integers(1, 100),
     on_cut=st.sampled_from(["fail", "reset"]),
     json_mode=st.booleans(),
     batch_interval_s=st.floats(0, 1),

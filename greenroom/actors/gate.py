@@ -14,7 +14,14 @@ from greenroom.actors.journal import Journal
 from greenroom.actors.merging import content_bytes
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import Accepted
-from greenroom.messages.deltas import CONTENT, Delta, TextDelta, ToolCallCompleted, ToolCallDelta
+from greenroom.messages.deltas import (
+    CONTENT,
+    Delta,
+    StreamReset,
+    TextDelta,
+    ToolCallCompleted,
+    ToolCallDelta,
+)
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Piece
@@ -98,8 +105,13 @@ class Gate:
         """The consumer has content of a later attempt than this one; with 0, of any."""
         return self.checkpoint.committed_epoch > epoch
 
-    def commit(self, epoch: int, deltas: list[Delta]) -> Commit:
-        """Deliver these. Raises RuntimeError where they do not follow what was delivered."""
+    def commit(
+        self, epoch: int, deltas: list[Delta], place: tuple[str | None, str | None] | None = None
+    ) -> Commit:
+        """Deliver these. Raises RuntimeError where they do not follow what was delivered.
+
+        `place`: the response's id and the server's cursor behind these deltas, where the server keeps them.
+        """
         if epoch != self.epoch:
             return Commit.FENCED
         seq, total, committed, sent_epoch, response_id, cursor = self.checkpoint[1:]
@@ -111,6 +123,9 @@ class Gate:
             size = said = content_bytes(deltas[0])
             unrepeated = self._unrepeated_bytes
         else:
+            if deltas[0].__class__ is StreamReset:
+                # The bound is one answer's: of the one before nothing stands.
+                total = self._unrepeated_bytes = 0
             size = sum(map(content_bytes, deltas))
             said, unrepeated = self._said(deltas, size)
         total += said
@@ -119,6 +134,8 @@ class Gate:
         self._unrepeated_bytes = unrepeated
         if committed != epoch and any(isinstance(delta, CONTENT) for delta in deltas):
             committed = epoch
+        if place is not None:
+            response_id, cursor = place
         compacted = self.journal.extend(deltas)
         # Past the named tuple's own constructor, which costs twice as much.
         self.checkpoint = _new(

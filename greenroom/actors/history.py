@@ -7,14 +7,25 @@ from greenroom.messages.completion import Timings
 from greenroom.messages.contracts import Target
 from greenroom.messages.failures import Failure
 from greenroom.messages.rate_limits import RateLimits
-from greenroom.messages.retry_state import AttemptRecord
+from greenroom.messages.retry_state import AttemptRecord, ResumeMode
 from greenroom.messages.usage import NO_USAGE, Usage
 
 
 class History:
     """Written by the request's scope; stands in its job, so that a crash of the scope loses none of it."""
 
-    __slots__ = ("_began_s", "_opened_s", "_ttft_s", "rate_limits", "records", "running")
+    __slots__ = (
+        "_mode",
+        "_opened_s",
+        "_ttft_s",
+        "began_s",
+        "last_failure",
+        "model",
+        "now_s",
+        "rate_limits",
+        "records",
+        "running",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.records: tuple[AttemptRecord, ...] = ()
@@ -22,13 +33,20 @@ class History:
         """An attempt has begun, and its end is not told yet."""
         self.rate_limits: RateLimits | None = None
         """As the last attempt that was told any was told them."""
-        self._began_s = 0.0
+        self.model: str | None = None
+        """The model that answered last, as the provider names it."""
+        self.last_failure: Failure | None = None
+        self.now_s = 0.0
+        """When an attempt last began or ended, in seconds from the request's submission."""
+        self.began_s = 0.0
+        self._mode: ResumeMode = "fresh"
         self._opened_s: float | None = None
         self._ttft_s: float | None = None
 
-    def begin(self, now_s: float) -> None:
-        """An attempt starts; `now_s` counts from the request's submission."""
-        self._began_s, self.running = now_s, True
+    def begin(self, now_s: float, mode: ResumeMode = "fresh") -> None:
+        """An attempt starts in this way; `now_s` counts from the request's submission."""
+        self.began_s, self._mode, self.running = now_s, mode, True
+        self.now_s = now_s
 
     def record(
         self,
@@ -38,9 +56,12 @@ class History:
         failure: Failure | None,
         now_s: float,
         wait_s: float,
+        reason: str = "",
     ) -> None:
         """The attempt has ended, and this was decided after it."""
-        self.running = False
+        self.running, self.now_s = False, now_s
+        self.model = over.answer.model or self.model
+        self.last_failure = failure or self.last_failure
         self.rate_limits = over.rate_limits or self.rate_limits
         if self._ttft_s is None and over.first_content_s is not None:
             self._opened_s, self._ttft_s = over.opened_s, over.first_content_s
@@ -50,20 +71,34 @@ class History:
         if over.outcome in ("failed", "cancelled") and usage != NO_USAGE:
             usage = usage.model_copy(update={"source": "partial"})
         record = AttemptRecord(
-            epoch=over.epoch, provider=target.provider, model=target.model, started_s=self._began_s,
-            duration_s=max(now_s - self._began_s, 0.0), sent=over.sent, deltas=over.deltas, usage=usage,
+            epoch=over.epoch, provider=target.provider, model=target.model, mode=self._mode,
+            started_s=self.began_s,
+            duration_s=max(now_s - self.began_s, 0.0), sent=over.sent, deltas=over.deltas, usage=usage,
             error_class=failure.error_class if failure else None,
             message=failure.message if failure else None, status=failure.status if failure else None,
-            decision=decision, waited_s=wait_s,
+            decision=decision, waited_s=wait_s, reason=reason,
         )  # fmt: skip
         self.records = (*self.records, record)
 
     @property
     def spent(self) -> Usage:
-        """Usage of all attempts together."""
-        spent = NO_USAGE
+        """Usage of all attempts together.
+
+        An attempt that reads a kept answer on tells what the whole of it took: that replaces what was told
+        before. Where an attempt said something and told no count, the sum is `partial`.
+        """
+        told: list[tuple[Usage, int]] = []
         for record in self.records:
-            spent = spent + record.usage
+            usage, deltas = record.usage, record.deltas
+            if record.mode == "server_cursor" and told:
+                before, said = told.pop()
+                usage, deltas = (before if usage == NO_USAGE else usage), deltas + said
+            told.append((usage, deltas))
+        spent = NO_USAGE
+        for usage, _ in told:
+            spent = spent + usage
+        if spent.source == "provider" and any(deltas and usage == NO_USAGE for usage, deltas in told):
+            return spent.model_copy(update={"source": "partial"})
         return spent
 
     def timings(self, started_at: float, now_s: float) -> Timings:

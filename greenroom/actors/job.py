@@ -17,11 +17,11 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.parking import ParkingGate
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import WireHead
-from greenroom.messages.contracts import Call, Codec, Target
+from greenroom.messages.contracts import Call, CapabilityLookup, Codec, Target
 from greenroom.messages.options import Durability, StreamingOptions
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import AttemptRecord, Capabilities, RetryState
 
 _MARK_SALT = os.urandom(32)
 
@@ -61,6 +61,30 @@ def untold(_head: WireHead, _at: float) -> RateLimits | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One target of a route, with all that a job needs to be sent there."""
+
+    target: Target
+    codec: Codec
+    connection: "Ref[Any]"
+    api_keys: ApiKeys
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    adjust: Callable[[str], None]
+    rate_limits: Callable[[WireHead, float], RateLimits | None] = untold
+    breaker: "Ref[Any] | None" = None
+
+
+def no_route(_: Target, __: tuple[AttemptRecord, ...]) -> Hop | None:
+    """Of a request that names one target."""
+    return None
+
+
+def unable(target: Target) -> Capabilities:  # noqa: ARG001
+    """Of a server of which nothing is known."""
+    return Capabilities(instruction_continuation=False)
+
+
 @dataclass(slots=True)
 class Job:
     """Owned by its scope once admitted. `connection` is the endpoint's; `api_keys` the provider's."""
@@ -90,6 +114,12 @@ class Job:
     """Called when a batch waits for the store; None: none does (durability before_deliver alone)."""
     resumed: RetryState | None = None
     """As a store had it: what an earlier life of the request came to."""
+    capabilities: CapabilityLookup = unable
+    """What its targets can do for a cut stream."""
+    breaker: "Ref[Any] | None" = None
+    """Is asked with `Settle` after every attempt and answers with `Settled`; None: there is none."""
+    next_hop: Callable[[Target, tuple[AttemptRecord, ...]], Hop | None] = no_route
+    """What of its route comes after an attempt at this target, and those before it. Pure."""
     gate: Gate = field(init=False)
     """Outlives attempts and the scope: what it journaled is never lost."""
     history: History = field(init=False, default_factory=History)
@@ -100,9 +130,15 @@ class Job:
         else:
             self.gate = ParkingGate(self.channel, self.options, self.parked)
 
-    def call(self, epoch: int, api_key: str | None) -> Call:
-        """What the codec needs for one attempt."""
+    def go_to(self, hop: Hop) -> None:
+        """Further attempts go there. What they send is the original request."""
+        self.target, self.codec, self.connection = hop.target, hop.codec, hop.connection
+        self.api_keys, self.headers, self.adjust = hop.api_keys, hop.headers, hop.adjust
+        self.rate_limits, self.breaker = hop.rate_limits, hop.breaker
+
+    def call(self, epoch: int, api_key: str | None, request: ChatRequest | None = None) -> Call:
+        """What the codec needs for one attempt. `request`: the original one as this attempt changes it."""
         return Call(
-            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=self.request,
+            stream_id=self.stream_id, request_id=self.request_id, epoch=epoch, request=request or self.request,
             target=self.target, options=self.options, api_key=api_key, headers=self.headers,
         )  # fmt: skip

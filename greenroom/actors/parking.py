@@ -9,14 +9,14 @@ of it is parked any more. Dispatcher thread only.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from greenroom.actors.channel import Channel
 from greenroom.actors.clocks import too_large
 from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.journal import Journal
 from greenroom.actors.merging import OVERHEAD_BYTES, content_bytes
-from greenroom.messages.commands import WireEnd, WireRead
+from greenroom.messages.commands import AttemptOver, WireEnd, WireRead
 from greenroom.messages.deltas import CONTENT, Delta
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
@@ -29,10 +29,16 @@ class _Batch:
     epoch: int
     deltas: list[Delta]
     size_bytes: int
+    place: tuple[str | None, str | None] | None
 
     @property
     def last_seq(self) -> int:
         return self.deltas[-1].seq
+
+
+def unkept(over: AttemptOver, evidence: ErrorEvidence) -> AttemptOver:
+    """The attempt, of which not all could be delivered."""
+    return replace(over, outcome="failed", evidence=evidence)
 
 
 class ParkingGate(Gate):
@@ -67,7 +73,9 @@ class ParkingGate(Gate):
         if self._refusal is not None:
             super().fence()
 
-    def commit(self, epoch: int, deltas: list[Delta]) -> Commit:
+    def commit(
+        self, epoch: int, deltas: list[Delta], place: tuple[str | None, str | None] | None = None
+    ) -> Commit:
         """Park these. Raises RuntimeError where they do not follow what was taken."""
         if epoch != self.epoch:
             return Commit.FENCED
@@ -76,7 +84,7 @@ class ParkingGate(Gate):
             text = f"{count} deltas, {first} to {last}, do not follow {self.taken_seq} (epoch {epoch})"
             raise RuntimeError(text)
         size_bytes = sum(map(content_bytes, deltas)) + OVERHEAD_BYTES * count
-        self._parked.append(_Batch(epoch, deltas, size_bytes))
+        self._parked.append(_Batch(epoch, deltas, size_bytes, place))
         self._parked_bytes += size_bytes
         self._due()
         # A channel that was filled by what was delivered meanwhile is full for the next batch.
@@ -109,6 +117,8 @@ class ParkingGate(Gate):
                     epoch=batch.epoch, delivered_bytes=checkpoint.delivered_bytes + batch.size_bytes,
                     committed_epoch=batch.epoch if committed else checkpoint.committed_epoch,
                 )  # fmt: skip
+                if batch.place is not None:
+                    checkpoint = checkpoint._replace(response_id=batch.place[0], cursor=batch.place[1])
         return checkpoint._replace(seq=self.taken_seq), merged.pieces(after_seq)
 
     def saved(self, seq: int) -> None:
@@ -116,7 +126,7 @@ class ParkingGate(Gate):
         while self._parked and self._parked[0].last_seq <= seq:
             batch = self._parked.popleft()
             self._parked_bytes -= batch.size_bytes
-            if super().commit(batch.epoch, batch.deltas) is Commit.TOO_MUCH:
+            if super().commit(batch.epoch, batch.deltas, batch.place) is Commit.TOO_MUCH:
                 self.refuse(too_large(self._options))
                 return
         if not self._parked:

@@ -1,7 +1,8 @@
 """What the spinner says while an attempt has failed and another one is made."""
 
 from greenroom.cli.spinner import Spinner
-from greenroom.messages.events import Event, StreamQueued, StreamRetrying
+from greenroom.messages.events import Event, StreamQueued
+from greenroom.messages.recovery_events import StreamRetrying
 from greenroom.supervision.scrub import scrubbed
 
 

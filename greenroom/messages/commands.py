@@ -289,6 +289,15 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryMade:
+    """Scope to breaker: a counted retry of this request goes out; it is taken off the retry budget."""
+
+    stream_id: str
+    epoch: int
+    """Of the attempt that begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetKey:
     """Ask the actor that runs a provider's api_key callable: the current key, a string, or NoKey."""
 

@@ -2,9 +2,10 @@
 
 States and what they do with a Cancel:
 
-    running   an attempt lives            forwarded to it, its epoch fenced; its Down leads to the end
-    waiting   a back-off timer runs       the timer is dropped; the end
-    ending    the aggregator is asked     no effect: the end is decided
+    running   an attempt lives                    forwarded to it, its epoch fenced; its Down leads to the end
+    waiting   for a back-off, the breaker's       these are dropped; the end
+              word or the model catalogue
+    ending    the aggregator is asked             no effect: the end is decided
 
 The channel, gate and journal belong to the job and outlive attempts and this actor. The deadline takes the
 same way as a Cancel. Mail is bounded: one AttemptOver and one Down an attempt, one Folded.
@@ -12,106 +13,81 @@ A scope that is told something before its start begins as waiting: a Cancel ends
 """
 
 import random
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any
 
-from greenroom.actors.aggregator import Aggregator, completed
-from greenroom.actors.blocking import is_choked
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import Job
-from greenroom.actors.loop_actor import LoopActor
+from greenroom.actors.job import Hop, Job
 from greenroom.actors.ref import Ref
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
-    Accepted,
     AttemptOver,
     Cancel,
     CancelledBy,
-    CountTokens,
     Demand,
-    Finish,
-    Folded,
     ReaderGone,
+    RetryMade,
 )
-from greenroom.messages.completion import Completion, Outcome
 from greenroom.messages.failures import ErrorEvidence, Failure
-from greenroom.messages.fold import Fold
-from greenroom.messages.retry_state import RetryState
 from greenroom.messages.signals import AskFailed, Down, Reply
+from greenroom.messages.views import Settled
 from greenroom.supervision.attempts import (
     Adjust,
     Continue,
+    FallBack,
     GiveUp,
     Next,
+    Reset,
+    Resume,
     Retry,
     Situation,
     after_failure,
     after_pause,
+    is_refused_rung,
 )
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
-from greenroom.supervision.model_match import matches, request_over
-from greenroom.supervision.retry_states import state_of
-from greenroom.supervision.scope_events import ScopeTeller
-from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
+from greenroom.supervision.prospects import Tried, known_place, settlement, situation_of
+from greenroom.supervision.request_ending import TOKENS, RequestEnding
+from greenroom.supervision.scope_alarms import BackOffOver, DeadlineOver
+from greenroom.supervision.seams import FRESH, Start, reset_at, start_of
+from greenroom.supervision.server_cancel import unwanted
+from greenroom.supervision.taking_up import cut_before
 
-FOLD_TIMEOUT_S = 1.0
-"""How long the aggregator may take to answer; then the scope folds the journal itself."""
-AGGREGATORS_MAX = 3
-"""A journal that kills so many of them is folded by the scope, at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadlineOver:
-    """Control."""
+SETTLED = "settled"
+"""The tag of what is asked of the breaker."""
+SETTLE_TIMEOUT_S = 0.2
+"""Longer nobody waits for the breaker's word; what it said last holds then."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackOffOver:
-    late_is_fine: ClassVar[bool] = True
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoldOverdue:
-    """The aggregator was asked, and has not answered."""
-
-
-class RequestScope(LoopActor):
+class RequestScope(RequestEnding):
     """See the module. Ends by itself when the channel is closed."""
 
     kind = "request_scope"
 
     def __init__(self, supervisor: "Ref[Any]", job: Job) -> None:
-        super().__init__()
-        self._supervisor, self._job = supervisor, job
-        self._gate = job.gate
+        super().__init__(supervisor, job)
         self._ids = (job.stream_id, job.request_id)
-        self._state: Literal["running", "waiting", "ending"] = "waiting"
-        self._epoch = job.gate.epoch_opened
         self._stream: Ref[Any] | None = None
         self._over: AttemptOver | None = None
-        self._stopped_by: CancelledBy | None = None
+        self._unsettled: AttemptOver | None = None
+        """Its failure waits for the breaker's word."""
         self._back_off: Any = None
-        self._aggregator: Ref[Any] | None = None
-        self._aggregators = 0
-        self._finish: Finish | None = None
-        self._uncounted: Completion[Any] | None = None
-        self._stale_retries = self._retries = self._pauses = 0
-        self._history = job.history
-        self._resume: RetryState | None = None
-        """What an attempt goes on from; None: from nothing."""
-        self._resumes_behind = 0
-        """The epoch whose end that is: what it and those before it delivered is not said again."""
+        self._start = FRESH
+        """How the attempt that runs, or the next one, begins."""
+        self._tried = Tried()
+        self._earlier = cut_before(job)
+        """How an earlier life of the request ended, until that is decided on."""
+        self._cut: tuple[ErrorEvidence, int] | None = None
+        """The last failure after content, and its attempt: what the user is told where going on was refused."""
 
     def on_start(self) -> None:
+        super().on_start()
         me = self.ref
-        self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
         self._job.channel.demand = lambda: me.tell_control(Demand())
         self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
-        self._gate.aggregator = me
         if ask_catalog(self, self._job):
             return
         if self.cell.control:
@@ -122,11 +98,18 @@ class RequestScope(LoopActor):
     # ---- attempts
 
     def _attempt(self) -> None:
+        earlier, self._earlier = self._earlier, None
+        if earlier is not None:
+            self._decide(earlier)
+            return
         self._epoch += 1
         self._state, self._over = "running", None
         self._gate.open_epoch(self._epoch)
-        self._history.begin(self._since_start_s())
-        told = (self.ref, self._job, self._gate, self._epoch, self._resume)
+        start = self._start = self._start.at(self._epoch)
+        self._history.begin(self._since_start_s(), start.mode)
+        if start.opening is not None:
+            self._tell.resumed_from(start.mode, self._gate.checkpoint.seq, self._epoch)
+        told = (self.ref, self._job, self._gate, self._epoch, start.resume, start.opening)
         self._stream = self.spawn(StreamActor, *told, name=f"stream-{self._epoch}")
 
     @receives(AttemptOver)
@@ -142,59 +125,160 @@ class RequestScope(LoopActor):
             self._attempt_ended(self._over or crashed_attempt(self._job, self._epoch, text))
         elif down.ref == self._aggregator:
             self._aggregator_died()
+        elif down.ref in self._cancels:
+            self._cancel_over(down.ref)
 
     def _attempt_ended(self, over: AttemptOver) -> None:
         if over.outcome == "completed":
             self._record(over, "completed")
+            self._settle(over)
             self._end("completed", over.answer)
         elif self._stopped_by is not None:
             self._record(over, "cancelled")
+            self._settle(over)
+            self._abandon(over)
             self._end_stopped(over.answer)
         elif over.outcome == "paused":
+            self._settle(over)
             # Looked at only where it goes on no more.
             evidence = ErrorEvidence(kind="protocol", message="the wire asks to be continued again and again")
-            self._proceed(replace(over, evidence=evidence), after_pause(self._situation()))
+            self._proceed(replace(over, evidence=evidence), after_pause(self._situation(over)))
         else:
             evidence = over.evidence or ErrorEvidence(kind="crash", message=f"the attempt was {over.outcome}")
-            over = replace(over, evidence=evidence)
-            self._proceed(over, after_failure(evidence, self._situation(), self._job.options))
+            over = replace(over, evidence=evidence, answer=known_place(over, self._gate, self._start))
+            if not self._asks_breaker(over):
+                self._decide(over)
 
-    def _situation(self) -> Situation:
-        return Situation(
-            retries=self._retries, delivered=self._gate.delivered_behind(self._resumes_behind),
-            deadline_left_s=self._deadline_left_s(),
-            adjustments=self._job.target.adjustments, pauses=self._pauses, stale_retries=self._stale_retries,
-            random=random.random(),  # noqa: S311  (jitter)
-        )  # fmt: skip
+    def _settle(self, over: AttemptOver, failure: Failure | None = None) -> None:
+        if self._job.breaker is not None:
+            self._job.breaker.tell(settlement(self._job, over, failure, self._since_start_s()))
+
+    def _asks_breaker(self, over: AttemptOver) -> bool:
+        """Its answer is awaited; False: there is nobody to ask."""
+        if self._job.breaker is None:
+            return False
+        self._state, self._unsettled = "waiting", over
+        asked = settlement(self._job, over, self._failure(over), self._since_start_s())
+        self.ask(self._job.breaker, asked, timeout_s=SETTLE_TIMEOUT_S, tag=SETTLED)
+        return True
+
+    def _breaker_told(self, told: Reply | AskFailed) -> None:
+        if isinstance(told, Reply) and isinstance(told.value, Settled):
+            self._tried = replace(self._tried, views=told.value)
+        over, self._unsettled = self._unsettled, None
+        if over is not None and self._state == "waiting":
+            self._decide(over)
+
+    def _decide(self, over: AttemptOver) -> None:
+        assert over.evidence is not None
+        situation = self._situation(over)
+        if situation.said and situation.delivered:
+            self._cut = over.evidence, over.epoch
+        decided = after_failure(over.evidence, situation, self._job.options)
+        if is_refused_rung(over.evidence, situation):
+            self._rung_refused(over.evidence)
+            if isinstance(decided, GiveUp) and self._cut is not None:
+                said = " ".join(over.evidence.message.split())
+                words = f"to go on ({self._start.mode}) was refused: {said}; {decided.reason}"
+                self._give_up(over, words, self._cut)
+                return
+        self._proceed(over, decided)
+
+    def _rung_refused(self, evidence: ErrorEvidence) -> None:
+        mode = self._start.mode
+        self._tried = replace(self._tried, ruled_out=self._tried.ruled_out | {mode})
+        if mode == "prefix" and evidence.kind == "http" and evidence.status == 400:
+            self._job.adjust(f"no_prefix:{self._job.target.model}")
+
+    def _situation(self, over: AttemptOver) -> Situation:
+        tried = replace(self._tried, start=self._start, deadline_left_s=self._deadline_left_s())
+        return situation_of(self._job, over, tried, random.random())  # noqa: S311  (jitter)
 
     def _proceed(self, over: AttemptOver, decided: Next) -> None:
         match decided:
             case GiveUp(reason):
-                failure = self._failure(over, reason if self._epoch > 1 else "")
-                self._record(over, "give_up", failure)
-                self._end("failed", over.answer, failure)
-            case Retry(delay_s, counted):
-                failure = self._failure(over)
-                self._record(over, "retry", failure, delay_s)
-                self._retries += counted
-                self._stale_retries += not counted
-                self._tell.retrying(failure, "retry", delay_s, self._epoch + 1)
-                self._wait(delay_s)
-            case Adjust(patch):
-                failure = self._failure(over)
-                self._record(over, "adjust", failure)
+                self._give_up(over, reason)
+            case Retry(delay_s, counted, anew, reason):
+                if anew:
+                    self._abandon(over)
+                    self._start = FRESH
+                self._again(over, "retry", delay_s, reason, counted=counted)
+            case Adjust(patch, reason):
+                self._record(over, "adjust", self._failure(over), 0.0, reason)
                 self._job.adjust(patch)
-                target = self._job.target
-                self._job.target = replace(target, adjustments=target.adjustments | {patch})
-                self._tell.retrying(failure, "adjust", 0.0, self._epoch + 1)
+                here = self._job.target
+                self._job.target = replace(here, adjustments=here.adjustments | {patch})
+                self._tell.retrying(self._failure(over), "adjust", 0.0, self._epoch + 1, reason)
                 self._attempt()
-            case Continue():
-                self._record(over, "continue")
-                self._pauses += 1
-                self._stale_retries = 0
-                self._resumes_behind = self._epoch
-                self._resume = state_of(self._job, "pause", over.answer, self._deadline_left_s())
+            case Continue(reason):
+                self._record(over, "continue", reason=reason)
+                self._tried = self._tried.paused(self._epoch)
+                self._start = self._start_of("pause", over.answer, reason)
                 self._attempt()
+            case Resume(mode, delay_s, reason):
+                if mode != "server_cursor":
+                    self._abandon(over)
+                failure = self._failure(over)
+                self._start = self._start_of(mode, over.answer, failure.message)
+                self._again(over, "resume", delay_s, f"{mode}: {reason}")
+            case FallBack(_, delay_s, reason):
+                self._elsewhere(over, "fall_back", delay_s, reason)
+            case Reset(delay_s, target, reason):
+                failure = self._failure(over)
+                if target is not None:
+                    self._elsewhere(over, "reset", delay_s, reason)
+                else:
+                    self._abandon(over)
+                    self._start = reset_at(self._job, failure.message)
+                    self._again(over, "reset", delay_s, reason)
+
+    def _start_of(self, mode: Any, answer: Answer, reason: str) -> Start:
+        return start_of(self._job, mode, answer, self._deadline_left_s(), reason)
+
+    def _give_up(self, over: AttemptOver, reason: str, cut: tuple[ErrorEvidence, int] | None = None) -> None:
+        """`cut`: the failure to tell in place of this attempt's own, and its attempt."""
+        failure = self._failure(over, reason if self._epoch > 1 else "")
+        self._record(over, "give_up", failure, 0.0, reason)
+        self._abandon(over)
+        if cut is not None:
+            failure = failure_of(cut[0], self._job.target, self._ids, cut[1], reason)
+        self._end("failed", over.answer, failure)
+
+    def _again(
+        self, over: AttemptOver, decision: Any, delay_s: float, reason: str, *, counted: bool = True
+    ) -> None:
+        """A further attempt at the same target."""
+        failure = self._failure(over)
+        self._record(over, decision, failure, delay_s, reason)
+        self._tried = self._tried.again(failure, counted=counted)
+        self._tell.retrying(failure, decision, delay_s, self._epoch + 1, reason)
+        if counted and self._job.breaker is not None:
+            self._job.breaker.tell(RetryMade(self._job.stream_id, self._epoch + 1))
+        self._wait(delay_s)
+
+    def _elsewhere(self, over: AttemptOver, decision: Any, delay_s: float, reason: str) -> None:
+        """The original request, to the next target of the route."""
+        hop = self._next_hop()
+        failure = self._failure(over)
+        assert hop is not None
+        self._record(over, decision, failure, delay_s, reason)
+        self._abandon(over)
+        self._tell.retrying(failure, decision, delay_s, self._epoch + 1, reason)
+        before = self._job.target
+        self._job.go_to(hop)
+        self._tell.failover(before, failure, self._epoch + 1)
+        self._tried = self._tried.elsewhere()
+        self._start = reset_at(self._job, failure.message) if decision == "reset" else FRESH
+        self._wait(delay_s)
+
+    def _next_hop(self) -> Hop | None:
+        return self._job.next_hop(self._job.target, self._history.records)
+
+    def _abandon(self, over: AttemptOver) -> None:
+        """Nobody wants what the provider may still be making."""
+        said_no = over.evidence is not None and over.evidence.kind in ("http", "in_stream")
+        if not said_no:
+            self._cancel_there(unwanted(self._job, self._epoch, over.answer.response_id))
 
     def _wait(self, delay_s: float) -> None:
         if delay_s <= 0:
@@ -214,6 +298,24 @@ class RequestScope(LoopActor):
                 self._end("failed", NO_ANSWER, refusal)
             else:
                 self._attempt()
+
+    @receives(Reply)
+    def on_reply(self, reply: Reply) -> None:
+        if reply.tag == MODEL:
+            self._model_looked_up(reply)
+        elif reply.tag == SETTLED:
+            self._breaker_told(reply)
+        else:
+            self._tokens_counted(reply)
+
+    @receives(AskFailed)
+    def on_ask_failed(self, failed: AskFailed) -> None:
+        if failed.tag == MODEL:
+            self._model_looked_up(failed)
+        elif failed.tag == SETTLED:
+            self._breaker_told(failed)
+        elif failed.tag == TOKENS:
+            self._close_estimated()
 
     # ---- being stopped
 
@@ -247,12 +349,22 @@ class RequestScope(LoopActor):
             return
         self._stopped_by = by
         if self._state == "waiting":
-            if self._back_off is not None:
-                self._back_off.cancel()
-            self._end_stopped(NO_ANSWER)
+            self._stopped_waiting()
         elif self._stream is not None:
             self._gate.fence()
             self._stream.tell_control(Cancel(by, self._epoch))
+
+    def _stopped_waiting(self) -> None:
+        if self._back_off is not None:
+            self._back_off.cancel()
+        over, self._unsettled = self._unsettled, None
+        if over is not None:
+            self._record(over, "cancelled", self._failure(over))
+            self._abandon(over)
+        elif self._start.mode == "server_cursor" and self._start.resume is not None:
+            kept = unwanted(self._job, self._epoch, self._start.resume.response_id)
+            self._cancel_there(kept)
+        self._end_stopped(NO_ANSWER)
 
     def _end_stopped(self, answer: Answer) -> None:
         assert self._stopped_by is not None
@@ -271,117 +383,6 @@ class RequestScope(LoopActor):
         if self._stream is not None:
             self._stream.tell_control(Demand(self._epoch))
 
-    # ---- the one end
-
-    def _end(self, outcome: Outcome, answer: Answer, failure: Failure | None = None) -> None:
-        self._state = "ending"
-        self._gate.fence()
-        facts = {
-            "outcome": outcome, "provider": self._job.target.provider, "model": answer.model,
-            "model_asked": self._job.target.model, "response_id": answer.response_id,
-            "model_matches": matches(self._job.target, answer.model), "rate_limits": self._history.rate_limits,
-            "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
-            "attempts": self._history.records, "metadata": answer.metadata,
-            "timings": self._history.timings(self._job.started_at, self._since_start_s()),
-            "usage": self._history.spent,
-        }  # fmt: skip
-        self._finish = Finish(answer, facts)
-        if self._aggregator is None:
-            self._count_and_close(self._folded_here())
-            return
-        if self._deadline_left_s() <= 0:
-            self._close_now()
-            return
-        self.timer(FOLD_TIMEOUT_S, FoldOverdue())
-        self._aggregator.tell(replace(self._finish, deltas=self._gate.journal.recent()))
-
-    @receives(Folded)
-    def on_folded(self, message: Folded) -> None:
-        self._count_and_close(message.completion)
-
-    @receives(FoldOverdue)
-    def on_fold_overdue(self, _: FoldOverdue) -> None:
-        self._count_and_close(self._folded_here())
-
-    def _close_now(self) -> None:
-        """There is no time left to wait for anybody."""
-        if self._uncounted is None:
-            self._uncounted = self._folded_here()
-        if is_wanted(self._job.options, self._uncounted):
-            self._close_estimated()
-        else:
-            self._close(self._uncounted)
-
-    def _count_and_close(self, completion: Completion[Any]) -> None:
-        if self._uncounted is not None:
-            return
-        if not is_wanted(self._job.options, completion):
-            self._close(completion)
-            return
-        self._uncounted = completion
-        counter = self._job.token_counter
-        if counter is None or is_choked(counter):
-            self._close_estimated()
-        else:
-            count = CountTokens(texts(self._job.request, completion), self._job.target.model)
-            self.ask(counter, count, timeout_s=COUNT_TIMEOUT_S, tag="tokens")
-
-    @receives(Reply)
-    def on_reply(self, reply: Reply) -> None:
-        if reply.tag == MODEL:
-            self._model_looked_up(reply)
-            return
-        assert self._uncounted is not None
-        self._close(counted(self._uncounted, *reply.value))
-
-    @receives(AskFailed)
-    def on_ask_failed(self, failed: AskFailed) -> None:
-        if failed.tag == MODEL:
-            self._model_looked_up(failed)
-        else:
-            self._close_estimated()
-
-    def _close_estimated(self) -> None:
-        assert self._uncounted is not None
-        asked, answered = texts(self._job.request, self._uncounted)
-        self._close(counted(self._uncounted, by_characters(asked), by_characters(answered)))
-
-    def _folded_here(self) -> Completion[Any]:
-        assert self._finish is not None
-        fold = Fold()
-        fold.add(self._gate.journal)
-        return completed(fold, self._finish)
-
-    def _close(self, completion: Completion[Any]) -> None:
-        if self._job.channel.close(completion):
-            self._tell.over(completion, self._stopped_by, self._gate.checkpoint.seq)
-            self._supervisor.tell(request_over(self._job.target, completion, self._epoch))
-        if self._aggregator is not None:
-            self.unwatch(self._aggregator)
-        self.exit("normal")
-
-    # ---- the aggregator
-
-    @receives(Accepted)
-    def on_accepted(self, _: Accepted) -> None:
-        """The answer is long enough for an actor of its own; what comes until then stands in the journal too."""
-        if self._aggregators == 0 and self._state != "ending":
-            self._start_aggregator()
-
-    def _start_aggregator(self) -> None:
-        self._gate.journal.compact()
-        journal = tuple(self._gate.journal)
-        self._aggregators += 1
-        name = "aggregator" if self._aggregators == 1 else f"aggregator-{self._aggregators}"
-        self._aggregator = self._gate.aggregator = self.spawn(Aggregator, self.ref, journal, name=name)
-
-    def _aggregator_died(self) -> None:
-        self._aggregator = self._gate.aggregator = None
-        if self._state == "ending":
-            self._count_and_close(self._folded_here())
-        elif self._aggregators < AGGREGATORS_MAX:
-            self._start_aggregator()
-
     # ---- bookkeeping
 
     def _failure(self, over: AttemptOver, given_up: str = "") -> Failure:
@@ -389,12 +390,8 @@ class RequestScope(LoopActor):
         return failure_of(over.evidence, self._job.target, self._ids, self._epoch, given_up)
 
     def _record(
-        self, over: AttemptOver, decision: Any, failure: Failure | None = None, wait_s: float = 0.0
-    ) -> None:
-        self._history.record(over, self._job.target, decision, failure, self._since_start_s(), wait_s)
-
-    def _since_start_s(self) -> float:
-        return float(self.clock.now_s() - self._job.started_s)
-
-    def _deadline_left_s(self) -> float:
-        return max(self._job.options.deadline_s - self._since_start_s(), 0.0)
+        self, over: AttemptOver, decision: Any, failure: Failure | None = None, wait_s: float = 0.0,
+        reason: str = "",
+    ) -> None:  # fmt: skip
+        now_s = self._since_start_s()
+        self._history.record(over, self._job.target, decision, failure, now_s, wait_s, reason)

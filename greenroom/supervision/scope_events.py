@@ -4,15 +4,15 @@ from typing import Any
 
 from greenroom.actors.job import Job
 from greenroom.messages.completion import Completion
-from greenroom.messages.contracts import Clock, EventSink
+from greenroom.messages.contracts import Clock, EventSink, Target
 from greenroom.messages.events import (
     StreamCancelledEvent,
     StreamCompleted,
     StreamEvent,
     StreamFailed,
-    StreamRetrying,
 )
 from greenroom.messages.failures import Failure
+from greenroom.messages.recovery_events import StreamFailover, StreamResumedFrom, StreamRetrying
 
 
 class ScopeTeller:
@@ -33,10 +33,20 @@ class ScopeTeller:
             )  # fmt: skip
             self._sink.emit(event)
 
-    def retrying(self, failure: Failure, decision: str, delay_s: float, next_epoch: int) -> None:
+    def retrying(self, failure: Failure, decision: str, delay_s: float, next_epoch: int, reason: str) -> None:
         self.emit(
             StreamRetrying, epoch=failure.attempt, error_class=failure.error_class, message=failure.message,
-            decision=decision, delay_s=delay_s, next_epoch=next_epoch,
+            decision=decision, delay_s=delay_s, next_epoch=next_epoch, reason=reason,
+        )  # fmt: skip
+
+    def resumed_from(self, mode: str, seq: int, epoch: int) -> None:
+        self.emit(StreamResumedFrom, epoch=epoch, mode=mode, seq=seq)
+
+    def failover(self, before: Target, failure: Failure, epoch: int) -> None:
+        """The job has gone to its next target."""
+        self.emit(
+            StreamFailover, epoch=epoch, from_provider=before.provider, from_model=before.model,
+            error_class=failure.error_class,
         )  # fmt: skip
 
     def over(self, completion: Completion[Any], stopped_by: str | None, deltas: int) -> None:

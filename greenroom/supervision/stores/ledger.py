@@ -153,7 +153,7 @@ class Ledger:
     def _live(self, kept: Kept, at: float) -> tuple[Write, Any]:
         mark = kept.now()
         checkpoint, pieces = kept.job.gate.unsaved(kept.confirmed_seq)
-        progress = Progress(checkpoint, kept.job.history.records)
+        progress = Progress(checkpoint, kept.job.history.records, kept.job.history.model)
         write = Write(
             kept.job.stream_id, None if kept.stored else facts_of(kept.job), progress, kept.confirmed_seq, pieces,
             at, kept.job.options.state_ttl_s,
@@ -220,7 +220,7 @@ def _ended(kept: Kept, at: float, failure: Failure | None) -> Write:
     """Its last state. The journal is the truth by now: what was stored and never delivered is taken back."""
     job, checkpoint = kept.job, kept.job.gate.checkpoint
     after_seq = min(kept.confirmed_seq, checkpoint.seq)
-    progress = Progress(checkpoint, job.history.records, failure=failure)
+    progress = Progress(checkpoint, job.history.records, job.history.model, failure)
     return Write(
         job.stream_id, None if kept.stored else facts_of(job), progress, after_seq,
         job.gate.journal.pieces(after_seq), at, job.options.state_ttl_s, live=False,

@@ -11,7 +11,7 @@ from greenroom.messages.recoverable import RecoverableStream
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.stored import StoredStream, StreamFacts
-from greenroom.supervision.stores.resuming import request_of, restore
+from greenroom.supervision.stores.resuming import Prospect, request_of, restore
 from greenroom.supervision.stores.states import RetryStates
 
 
@@ -28,7 +28,7 @@ class Recovering:
         read, SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
-        return self._states.recoverable(self._obstacle, seconds("timeout_s", timeout_s))
+        return self._states.recoverable(self._prospect, seconds("timeout_s", timeout_s))
 
     def recover(self, stream_id: str, *, after_seq: int | None = 0, timeout_s: float = 10.0) -> Stream[Any]:
         """The stream goes on, under its old id, with a deadline and retries that begin anew.
@@ -65,7 +65,7 @@ class Recovering:
 
     def _resume_all(self) -> None:
         """What can go on goes on, detached. What cannot after all stays where it is, to be seen."""
-        for offered in self._states.recoverable(self._obstacle, timeout_s=30.0):
+        for offered in self._states.recoverable(self._prospect, timeout_s=30.0):
             if offered.can_go_on:
                 with contextlib.suppress(GreenroomError):
                     self.recover(offered.stream_id).detach()
@@ -80,8 +80,8 @@ class Recovering:
     def _check_open(self) -> None:
         raise NotImplementedError
 
-    def _obstacle(self, facts: StreamFacts) -> str | None:
-        """Why this system cannot send such a request; None where it can."""
+    def _prospect(self, facts: StreamFacts) -> Prospect:
+        """What this system can do for such a request."""
         raise NotImplementedError
 
     def _job(self, request: ChatRequest, earlier: StreamFacts | None = None) -> Job:

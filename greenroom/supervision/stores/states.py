@@ -24,7 +24,7 @@ from greenroom.supervision.stores.home import Apply, Close, StoreHome
 from greenroom.supervision.stores.keeper import CleanUp, GetStates, GiveBack, StateKeeper, TakeUp
 from greenroom.supervision.stores.ledger import Ledger
 from greenroom.supervision.stores.memory import MemoryStore
-from greenroom.supervision.stores.resuming import recoverable
+from greenroom.supervision.stores.resuming import Prospect, recoverable
 
 _log = logging.getLogger("greenroom.supervision")
 
@@ -81,13 +81,13 @@ class RetryStates:
     # ---- questions
 
     def recoverable(
-        self, obstacle: Callable[[StreamFacts], str | None], timeout_s: float
+        self, prospect: Callable[[StreamFacts], Prospect], timeout_s: float
     ) -> tuple[RecoverableStream, ...]:
         """All that does not run, oldest change first; what cannot be read is left out."""
         states = self._cell.ref.ask(GetStates(), timeout=timeout_s)
         at = self._clock.wall_s()
         return tuple(
-            recoverable(state, obstacle(state.facts), at)
+            recoverable(state, prospect(state.facts), at)
             for state in states
             if isinstance(state, StoredStream)
         )
