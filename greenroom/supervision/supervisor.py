@@ -14,7 +14,7 @@ commands, which are asks.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -104,6 +104,7 @@ class Supervisor(LoopActor):
         name = self._names.get(down.ref.cell)
         if name is not None:
             now_s = self.clock.now_s()
+            self.cancel_timer(("stop", name, down.incarnation))
             self._carry_out(self.core.exited(name, down.incarnation, down.reason, down.error, now_s))
 
     @receives(WaitOver)
@@ -143,6 +144,25 @@ class Supervisor(LoopActor):
         counts: ChildCounts = self.core.counts()
         return counts
 
+    # -- what a census asks, in this thread -------------------------------------------------------------
+
+    def window(self, now_s: float) -> dict[str, Any]:
+        """The fields of its RestartWindow."""
+        window = self.core.books.window
+        return {"restarts": window.count(now_s), "intensity": window.most, "period_s": window.period_s}
+
+    def census(self, now_s: float) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Each child's cell, and what only its supervisor knows of it."""
+        for name, member in self.core.members.items():
+            cell = self._cells.get(name) or member.spec.cell
+            if cell is None:
+                continue  # it never was started, or is given up: no cell is its own any more
+            info = member.info(name, None, now_s)
+            yield cell, {
+                "state": info.status, "restart": info.restart, "restarts": info.restarts, "wait_s": info.wait_s,
+                "supervised": not member.adopted,
+            }  # fmt: skip
+
     # -- orders -----------------------------------------------------------------------------------------
 
     def _carry_out(self, orders: list[Order]) -> None:
@@ -168,7 +188,7 @@ class Supervisor(LoopActor):
             case Wake(child, delay_s):
                 self.timer(delay_s, WaitOver(child), key=("wait", child))
             case Unwake(child):
-                self.timer(0.0, None, key=("wait", child)).cancel()
+                self.cancel_timer(("wait", child))
             case Forget(child, given_up):
                 self._forget(child, given_up)
             case Tell(what, child, facts):
@@ -228,7 +248,7 @@ class Supervisor(LoopActor):
         number = self.core.members[child].number
         self._cells[child].post_control(ShutDown(number), ShutDown)
         if within_s is not None:
-            self.timer(within_s, StopOverdue(child, number), key=("stop", child))
+            self.timer(within_s, StopOverdue(child, number), key=("stop", child, number))
 
     def _abandon(self, cell: Any, *, overdue: bool) -> None:
         if overdue:

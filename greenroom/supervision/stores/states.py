@@ -9,7 +9,7 @@ from typing import Any
 import pykka
 
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.errors import ActorDead
+from greenroom.actors.errors import ActorDead, AskTimeout
 from greenroom.messages.commands import GetStatistics
 from greenroom.messages.config import RetryStoreConfig
 from greenroom.messages.contracts import Clock, RetryStore
@@ -100,8 +100,8 @@ class RetryStates:
     def statistics(self, timeout_s: float) -> RetryStoreStatistics:
         try:
             told: RetryStoreStatistics = self._cell.ref.ask(GetStatistics(), timeout=timeout_s)
-        except ActorDead:
-            # It crashed too often, and stays down: nothing is kept any more.
+        except (ActorDead, AskTimeout):
+            # It crashed just now, or waits for its restart.
             return RetryStoreStatistics(
                 kind=self._kind, states=0, state_bytes=0, live=0, failing=True, writes_total=0,
                 write_failures_total=0, evicted_total=0, expired_total=0, lost_total=self.ledger.lost,
