@@ -264,10 +264,12 @@ config = SystemConfig(
 )
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with ActorSystem.start(config) as system:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, resource.RLIM_INFINITY))
     lives = system.stream(ChatRequest(messages="x"))
     options = StreamingOptions(durability="before_deliver")
     ends = system.stream(ChatRequest(messages="x", options=options))
+    cursor = iter(ends)
+    next(cursor)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     try:
         ends.result(timeout=30)
     except StreamNotDurable as error:

@@ -26,10 +26,10 @@ from greenroom.supervision.stores.sqlite import SqliteStore
 from killed_service import FLUSH_S, HEADER, SECRET, config_of
 
 SERVICE = Path(__file__).with_name("killed_service.py")
-WORDS = " ".join(f"word{number}" for number in range(400))
-SCRIPT = Script(text=WORDS, chunk_size=8, delta_interval_s=0.02, first_delta_delay_s=0.05)
-LATE_S = 1.0
-"""With durability="interval": the flush itself, and a loaded machine's."""
+WORDS = " ".join(f"word{number}" for number in range(100))
+SCRIPT = Script(text=WORDS, chunk_size=8, delta_interval_s=0.08, first_delta_delay_s=0.05)
+LATE_S = 2.0
+"""With durability="interval": what a loaded machine takes for the flush itself."""
 
 
 class Service:
@@ -124,7 +124,7 @@ def main() -> None:
     chance = random.Random(asked.seed)
     for durability in ("interval", "before_deliver"):
         for number in range(asked.rounds):
-            after_s = chance.uniform(0.05, 4.0)
+            after_s = chance.uniform(0.1, 7.0)
             with Simulator(SCRIPT) as simulator, tempfile.TemporaryDirectory() as folder:
                 told = one_kill(Path(folder), simulator.base_url, durability, asked.streams, after_s)
             print(

@@ -105,8 +105,6 @@ class StateKeeper(LoopActor):
         self._poked = self._failing = self._waiting = False
         self._size = StoreSize(0, 0)
         self._counts = _Counts()
-        self._taken: dict[str, float] = {}
-        """When each that was taken up may be taken again."""
 
     def on_start(self) -> None:
         self._ledger.lost_sight()
@@ -233,7 +231,9 @@ class StateKeeper(LoopActor):
     def on_sweep_due(self, _: SweepDue) -> None:
         self.timer(SWEEP_S, SweepDue(), key="sweep")
         now_s = self.clock.now_s()
-        self._taken = {each: until_s for each, until_s in self._taken.items() if until_s > now_s}
+        over = [each for each, until_s in self._ledger.taken.items() if until_s <= now_s]
+        for stream_id in over:
+            del self._ledger.taken[stream_id]
         if not self._waiting:
             self._call(Expire(self.clock.wall_s()), "sweep")
 
@@ -246,22 +246,23 @@ class StateKeeper(LoopActor):
     @receives(TakeUp)
     def on_take_up(self, message: TakeUp) -> None:
         stream_id = message.stream_id
-        if stream_id in self._ledger.kept or self._taken.get(stream_id, 0.0) > self.clock.now_s():
+        taken = self._ledger.taken
+        if self._ledger.is_busy(stream_id) or taken.get(stream_id, 0.0) > self.clock.now_s():
             raise StreamInUse(stream_id)
-        self._taken[stream_id] = self.clock.now_s() + TAKE_S
+        taken[stream_id] = self.clock.now_s() + TAKE_S
         self._call(Load(stream_id), ("take", stream_id, self.defer()))
 
     def _taken_up(self, stream_id: str, found: StoredStream | Unreadable | None, answer: Any) -> None:
         gone = found is None or found.expires_at <= self.clock.wall_s()
         if gone or isinstance(found, Unreadable):
-            self._taken.pop(stream_id, None)
+            self._ledger.taken.pop(stream_id, None)
             answer.set_exception(UnknownStream(stream_id))
         else:
             answer.set(found)
 
     @receives(GiveBack)
     def on_give_back(self, message: GiveBack) -> None:
-        self._taken.pop(message.stream_id, None)
+        self._ledger.taken.pop(message.stream_id, None)
 
     @receives(GetStatistics)
     def on_get_statistics(self, _: GetStatistics) -> RetryStoreStatistics:

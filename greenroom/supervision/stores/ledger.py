@@ -66,6 +66,8 @@ class Ledger:
     kept: dict[str, Kept] = field(default_factory=dict)
     lost: int = 0
     """Ends that the store was never told: too many waited for it."""
+    taken: dict[str, float] = field(default_factory=dict)
+    """Those that are being taken up, and when they may be taken again."""
     _pending: dict[str, Change] = field(default_factory=dict)
     _due: dict[str, None] = field(default_factory=dict)
     _round: deque[str] = field(default_factory=deque)
@@ -76,6 +78,7 @@ class Ledger:
     def admitted(self, job: Job, at: float) -> None:
         """The request runs from now on."""
         resumed = job.resumed
+        self.taken.pop(job.stream_id, None)
         if job.durability == "memory" or not self.is_file:
             if resumed is not None:
                 self._put(Drop(job.stream_id))
@@ -107,6 +110,12 @@ class Ledger:
             # A short request, over before it was ever written: the store need not hear of it.
             self._pending.pop(job.stream_id, None)
 
+    def is_busy(self, stream_id: str) -> bool:
+        """It runs, or the store is being told of it."""
+        batch = () if self._under_way is None else self._under_way.changes
+        told = any(change.stream_id == stream_id for change in batch)
+        return told or stream_id in self.kept or stream_id in self._pending
+
     def _put(self, change: Change) -> None:
         self._pending.pop(change.stream_id, None)
         self._pending[change.stream_id] = change
@@ -118,8 +127,11 @@ class Ledger:
     # ---- the store
 
     def begin_flush(self) -> None:
-        """All that changed since it was last written is to be written now."""
-        self._round = deque(self.kept)
+        """All that changed since it was last written is to be written now. A round that is not done goes on: begun
+        again and again, it would never come to the last of many.
+        """
+        if not self._round:
+            self._round = deque(self.kept)
 
     def next_batch(self, at: float) -> Batch | None:
         """What is to be written next; None: nothing, or a batch is under way."""

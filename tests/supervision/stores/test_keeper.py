@@ -380,3 +380,20 @@ def test_a_store_that_cannot_be_read_is_told_to_who_asks(rig: KeepingRig) -> Non
     rig.store.inner.load = broken  # type: ignore[method-assign,assignment]
     with pytest.raises(StoreUnavailable):
         rig.ask(TakeUp("s1"))
+
+
+def test_a_round_that_is_slower_than_the_interval_comes_to_all(rig: KeepingRig) -> None:
+    for _ in range(90):
+        rig.begin(durability="interval")
+    rig.settle()
+    told: set[str] = set()
+    for number in range(1, 4):
+        for started in rig.started:
+            started.job.gate.mark_sent(number)
+        rig.ledger.begin_flush()
+        batch = rig.ledger.next_batch(0.0)
+        assert batch is not None
+        told |= {change.stream_id for change in batch.changes}
+        rig.ledger.written(batch)
+    assert len(told) == 90
+    rig.requests.ref.tell(CancelAll("caller"))
