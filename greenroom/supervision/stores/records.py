@@ -24,6 +24,13 @@ def _pieces() -> TypeAdapter[_Pieces]:
     return TypeAdapter(_Pieces)
 
 
+def load_models() -> None:
+    """What reads and writes the records is built: the first flush of many streams does not wait for it."""
+    StreamFacts.model_rebuild()
+    _progress()
+    _pieces()
+
+
 def facts_json(facts: StreamFacts) -> str:
     return facts.model_dump_json()
 

@@ -30,6 +30,7 @@ from greenroom.messages.stored import (
 from greenroom.supervision.stores.cut_pieces import up_to
 from greenroom.supervision.stores.records import (
     facts_json,
+    load_models,
     pieces_json,
     pieces_of,
     progress_json,
@@ -114,6 +115,7 @@ class SqliteStore:
         """Of the others; None: to be counted."""
         self._lock: FileLock | None = None
         new = is_new(self.path)
+        load_models()
         self._lock = FileLock(self.path)
         try:
             new = is_new(self.path)
