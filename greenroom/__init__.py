@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from greenroom.actors.handle import AsyncCursor, Cursor, Stream
     from greenroom.actors.told import Told
     from greenroom.config import load_config
-    from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
+    from greenroom.messages.attach_errors import NoStoredStream, ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.census import ActorCensus, Census
     from greenroom.messages.completion import Choice, Completion, Timings
@@ -101,7 +101,7 @@ _HOMES = {
     "actors.handle": ("AsyncCursor", "Cursor", "Stream"),
     "actors.told": ("Told",),
     "config": ("load_config",),
-    "messages.attach_errors": ("ReplayRefused", "StreamInUse", "UnknownStream"),
+    "messages.attach_errors": ("NoStoredStream", "ReplayRefused", "StreamInUse", "UnknownStream"),
     "messages.batch": ("DeltaBatch",),
     "messages.census": ("ActorCensus", "Census"),
     "messages.completion": ("Choice", "Completion", "Timings"),
@@ -190,6 +190,7 @@ __all__ = [
     "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
+    "NoStoredStream",
     "OutputLimitExceeded",
     "PermissionRefused",
     "ProtocolViolation",

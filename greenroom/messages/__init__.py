@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
-    from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
+    from greenroom.messages.attach_errors import NoStoredStream, ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.census import ActorCensus, Census, RestartWindow
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
@@ -228,6 +228,7 @@ __all__ = [
     "ModelQuery",
     "ModelSource",
     "NamedLimit",
+    "NoStoredStream",
     "Outcome",
     "OutputLimitExceeded",
     "Part",
@@ -330,7 +331,7 @@ __all__ = [
 _HOMES = {
     "answer": "Answer ChoiceEnd NO_ANSWER",
     "commands": "HttpRequest WireEnd WireHead WireRead",
-    "attach_errors": "ReplayRefused StreamInUse UnknownStream",
+    "attach_errors": "NoStoredStream ReplayRefused StreamInUse UnknownStream",
     "batch": "DeltaBatch",
     "census": "ActorCensus Census RestartWindow",
     "completion": "Choice Completion FinishReason Outcome Timings",

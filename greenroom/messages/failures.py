@@ -8,6 +8,7 @@
     |  '- StartedBeforeFork                ... because this process is a fork of the one that started it
     |- WouldDeadlock (also RuntimeError)   a blocking call on a dispatcher thread
     |- UnknownStream (also LookupError)    attach: there is no such stream
+    |  '- NoStoredStream                   recover: the retry store has no such state
     |- StreamInUse (also RuntimeError)     attach: it is not detached
     |- ReplayRefused (also LookupError)    attach: more is to be repeated than max_replay_bytes
     |- ModelListUnavailable                models: the provider cannot be asked; has .failure

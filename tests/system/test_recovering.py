@@ -1,6 +1,7 @@
 """Streams that failed, or whose process ended, go on: with a store in memory, and with a file over two systems."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LIMIT_S
 
 from greenroom import (
     ActorSystem,
     ChatRequest,
     InvalidInput,
+    NoStoredStream,
     ProviderConfig,
     RetryStoreConfig,
     StoreForeign,
@@ -26,9 +27,10 @@ from greenroom import (
     StreamSeam,
     StreamTimedOut,
     SystemConfig,
-    UnknownStream,
 )
 from greenroom.providers.simulator import Cut, Script, Simulator
+
+from tests_system import LIMIT_S
 
 TEXT = "one two three four five six seven eight nine ten"
 SECRET = "sk-" + "s3cr" * 10
@@ -98,7 +100,7 @@ def test_a_failed_stream_is_offered_and_goes_on_behind_a_seam(config: Config) ->
         assert completion.stream_id == stream.stream_id
         assert len(completion.attempts) > len(failed.value.partial.attempts)
         assert system.recoverable() == ()
-        with pytest.raises(UnknownStream):
+        with pytest.raises(NoStoredStream):
             system.recover(stream.stream_id)
 
 
@@ -126,10 +128,10 @@ def test_a_running_stream_cannot_be_recovered_and_one_that_completed_is_unknown(
     with Simulator(Script(text=TEXT, delta_interval_s=0.05)) as simulator:
         with ActorSystem.start(config(simulator.base_url)) as system:
             stream = system.stream(ChatRequest(messages="count"))
-            with pytest.raises((StreamInUse, UnknownStream)):
+            with pytest.raises((StreamInUse, NoStoredStream)):
                 system.recover(stream.stream_id)
             stream.result(timeout=LIMIT_S)
-            with pytest.raises(UnknownStream):
+            with pytest.raises(NoStoredStream):
                 system.recover(stream.stream_id)
 
 
@@ -250,6 +252,23 @@ def test_a_file_that_cannot_be_used_is_told_at_the_start_and_nothing_is_left(
             ActorSystem.start(config("http://127.0.0.1:1/v1", retry_store=mine))
         assert locked.value.pid == os.getpid()
     ActorSystem.start(config("http://127.0.0.1:1/v1", retry_store=mine)).stop()
+
+
+def test_the_page_s_example_goes_on(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "retry-store.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example: dict[str, Any] = {}
+    exec(compile(code, "retry-store.md", "exec"), example)  # noqa: S102
+    path = tmp_path / "states.db"
+    with Simulator(Script(text=TEXT, prefix="continue", delta_interval_s=0.02)) as simulator:
+        made = config(simulator.base_url, retry_store=path)
+        with ActorSystem.start(made) as system:
+            cursor = iter(system.stream(ChatRequest(messages="count")))
+            next(cursor)
+        example["go_on"](made)
+    assert TEXT in capsys.readouterr().out
 
 
 LIMITED = """

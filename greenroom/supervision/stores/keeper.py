@@ -13,7 +13,7 @@ import pykka
 
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
-from greenroom.messages.attach_errors import StreamInUse, UnknownStream
+from greenroom.messages.attach_errors import NoStoredStream, StreamInUse
 from greenroom.messages.commands import GetStatistics
 from greenroom.messages.contracts import RetryStore
 from greenroom.messages.failures import NOT_DURABLE, ErrorEvidence
@@ -63,7 +63,7 @@ class CleanUp:
 class TakeUp:
     """Ask the keeper: the stored stream, which nobody else is given meanwhile.
 
-    The answer fails with UnknownStream, StreamInUse, or the store's error.
+    The answer fails with NoStoredStream, StreamInUse, or the store's error.
     """
 
     stream_id: str
@@ -88,7 +88,7 @@ class StateKeeper(LoopActor):
     """See the module. One a system. `home` None: the store never blocks, and is called right here."""
 
     kind = "state_keeper"
-    expected_errors = (UnknownStream, StreamInUse)
+    expected_errors = (NoStoredStream, StreamInUse)
 
     def __init__(
         self,
@@ -256,7 +256,7 @@ class StateKeeper(LoopActor):
         gone = found is None or found.expires_at <= self.clock.wall_s()
         if gone or isinstance(found, Unreadable):
             self._ledger.taken.pop(stream_id, None)
-            answer.set_exception(UnknownStream(stream_id))
+            answer.set_exception(NoStoredStream(stream_id))
         else:
             answer.set(found)
 

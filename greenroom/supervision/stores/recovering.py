@@ -37,7 +37,7 @@ class Recovering:
         then what comes; its completion has all. With durability="interval" a consumer may have seen more than was
         stored: give it everything again. Where content was delivered it goes on by the ladder, as after a cut, and
         fails with what there is where no rung applies.
-        Raises UnknownStream (no such state), StreamInUse (it runs), InvalidInput (`after_seq`; a provider that is
+        Raises NoStoredStream (no such state), StreamInUse (it runs), InvalidInput (`after_seq`; a provider that is
         configured no more), RetryStoreError, SystemStopped and
         SystemDown as `stream` does.
         """

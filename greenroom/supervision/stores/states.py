@@ -69,7 +69,7 @@ class RetryStates:
     def take_up(self, stream_id: str, timeout_s: float) -> StoredStream:
         """The state, which nobody else gets until it is sent or given back.
 
-        Raises UnknownStream, StreamInUse, RetryStoreError, and TimeoutError.
+        Raises NoStoredStream, StreamInUse, RetryStoreError, and TimeoutError.
         """
         stored: StoredStream = self._cell.ref.ask(TakeUp(stream_id), timeout=timeout_s)
         return stored

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from greenroom.messages.attach_errors import StreamInUse, UnknownStream
+from greenroom.messages.attach_errors import NoStoredStream, StreamInUse
 from greenroom.messages.commands import CancelAll, GetStatistics
 from greenroom.messages.failures import ConnectionFailed, StreamCancelled, StreamNotDurable
 from greenroom.messages.options import StreamingOptions
@@ -357,10 +357,10 @@ def test_a_state_is_given_to_one_at_a_time(memory_rig: KeepingRig) -> None:
     rig.advance(11)
     assert rig.ask(TakeUp("s1")).facts.stream_id == "s1"
     for unknown in ("s9", ""):
-        with pytest.raises(UnknownStream):
+        with pytest.raises(NoStoredStream):
             rig.ask(TakeUp(unknown))
     rig.advance(200)
-    with pytest.raises(UnknownStream):
+    with pytest.raises(NoStoredStream):
         rig.ask(TakeUp("s1"))
 
 
