@@ -107,7 +107,12 @@ class Decoder(Protocol):
 
 
 class Codec(Protocol):
-    """One wire family. Stateless; thread-safe."""
+    """One wire family. Stateless; thread-safe.
+
+    Two more methods are looked for, and may be missing. `capabilities(target) -> Capabilities`: what its servers
+    can do for a cut stream; without it they get plain requests only. `cancel(call, response_id) -> HttpRequest`:
+    what stops an answer that the server keeps; needed where `capabilities` tells of a server cursor.
+    """
 
     kind: str
 
