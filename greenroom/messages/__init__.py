@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
-    from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
+    from greenroom.messages.attach_errors import NoStoredStream, ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.census import ActorCensus, Census, RestartWindow
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
     from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
-    from greenroom.messages.config import ProviderConfig, SystemConfig
+    from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
     from greenroom.messages.contracts import (
         Call,
         CapabilityLookup,
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         StreamCancelled,
         StreamDetached,
         StreamError,
+        StreamNotDurable,
         StreamSystemDown,
         StreamTimedOut,
         SystemDown,
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
     from greenroom.messages.prices import ModelPrice
     from greenroom.messages.quoted import without_quotes
     from greenroom.messages.rate_limits import RateLimit, RateLimits, RateLimitUnit
+    from greenroom.messages.recoverable import RecoverableStream
     from greenroom.messages.request import (
         ChatRequest,
         Message,
@@ -146,9 +148,19 @@ if TYPE_CHECKING:
         CatalogStatistics,
         EndpointStatistics,
         RequestStatistics,
+        RetryStoreStatistics,
         RuntimeStatistics,
         SystemStatistics,
     )
+    from greenroom.messages.store_errors import (
+        RetryStoreError,
+        StoreCorrupt,
+        StoreForeign,
+        StoreLocked,
+        StoreTooNew,
+        StoreUnavailable,
+    )
+    from greenroom.messages.stored import Piece, StreamFacts
     from greenroom.messages.usage import NO_USAGE, Usage, UsageSource
     from greenroom.messages.value import Input, Value
 
@@ -223,10 +235,12 @@ __all__ = [
     "ModelQuery",
     "ModelSource",
     "NamedLimit",
+    "NoStoredStream",
     "Outcome",
     "OutputLimitExceeded",
     "Part",
     "PermissionRefused",
+    "Piece",
     "PriceBook",
     "Problem",
     "ProtocolViolation",
@@ -242,6 +256,7 @@ __all__ = [
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
+    "RecoverableStream",
     "RefusalDelta",
     "RefusalPart",
     "ReplayRefused",
@@ -252,16 +267,26 @@ __all__ = [
     "ResumeMode",
     "RetryState",
     "RetryStore",
+    "RetryStoreConfig",
+    "RetryStoreError",
+    "RetryStoreStatistics",
     "Role",
     "RouteConfig",
     "RuntimeStatistics",
     "ShutDown",
     "SlowConsumer",
     "StartedBeforeFork",
+    "StoreCorrupt",
+    "StoreForeign",
+    "StoreLocked",
+    "StoreTooNew",
+    "StoreUnavailable",
     "StreamCancelled",
     "StreamDetached",
     "StreamError",
+    "StreamFacts",
     "StreamInUse",
+    "StreamNotDurable",
     "StreamReset",
     "StreamSeam",
     "StreamSystemDown",
@@ -314,11 +339,11 @@ __all__ = [
 _HOMES = {
     "answer": "Answer ChoiceEnd NO_ANSWER",
     "commands": "HttpRequest WireEnd WireHead WireRead",
-    "attach_errors": "ReplayRefused StreamInUse UnknownStream",
+    "attach_errors": "NoStoredStream ReplayRefused StreamInUse UnknownStream",
     "batch": "DeltaBatch",
     "census": "ActorCensus Census RestartWindow",
     "completion": "Choice Completion FinishReason Outcome Timings",
-    "config": "ProviderConfig SystemConfig",
+    "config": "ProviderConfig RetryStoreConfig SystemConfig",
     "contracts": (
         "Call CapabilityLookup Clock Codec Decoded Decoder EventSink Link ModelListError "
         "ModelQuery ModelSource PriceBook RetryStore Target TokenCounter Transport TransportError Wire"
@@ -332,10 +357,11 @@ _HOMES = {
     "failures": (
         "AdmissionRefused BudgetExceeded ConfigError ConnectionFailed ContentRefused "
         "ContextLengthExceeded CredentialRefused ErrorClass ErrorEvidence EvidenceKind Failure "
-        "InternalError ModelLoading ModelNotFound NamedLimit OutputLimitExceeded PermissionRefused "
-        "ProtocolViolation ProviderOverloaded QuotaExceeded RateLimited RequestRejected ShutDown "
-        "SlowConsumer StartedBeforeFork StreamCancelled StreamDetached StreamError StreamSystemDown "
-        "StreamTimedOut SystemDown SystemStopped UnknownFailure WouldDeadlock exception_of"
+        "InternalError ModelLoading ModelNotFound NamedLimit OutputLimitExceeded "
+        "PermissionRefused ProtocolViolation ProviderOverloaded QuotaExceeded RateLimited "
+        "RequestRejected ShutDown SlowConsumer StartedBeforeFork StreamCancelled StreamDetached "
+        "StreamError StreamNotDurable StreamSystemDown StreamTimedOut SystemDown SystemStopped "
+        "UnknownFailure WouldDeadlock exception_of"
     ),
     "fold": "Fold",
     "frozen": "EMPTY_MAP FrozenDict FrozenMap freeze freeze_wire thaw valid_text",
@@ -349,7 +375,13 @@ _HOMES = {
     "request": "ChatRequest Message ResponseFormat Role ToolChoice ToolSpec tool_calls tool_results",
     "retry_state": "AttemptRecord Capabilities Checkpoint Decision ResumeMode RetryState",
     "routes": "FALL_BACK_ON FallBackClass HopConfig HopOptions RouteConfig",
-    "statistics": "CatalogStatistics EndpointStatistics RequestStatistics RuntimeStatistics SystemStatistics",
+    "statistics": (
+        "CatalogStatistics EndpointStatistics RequestStatistics RetryStoreStatistics "
+        "RuntimeStatistics SystemStatistics"
+    ),
+    "store_errors": "RetryStoreError StoreCorrupt StoreForeign StoreLocked StoreTooNew StoreUnavailable",
+    "stored": "Piece StreamFacts",
+    "recoverable": "RecoverableStream",
     "usage": "NO_USAGE Usage UsageSource",
     "value": "Input Value",
 }

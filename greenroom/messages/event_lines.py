@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from greenroom.messages import events, recovery_events, supervisor_events
+from greenroom.messages import events, recovery_events, store_events, supervisor_events
 from greenroom.messages.events import Event
 
-_MODULES = frozenset({events.__name__, recovery_events.__name__, supervisor_events.__name__})
+_MODULES = frozenset(each.__name__ for each in (events, recovery_events, store_events, supervisor_events))
 
 
 def event_json(event: Event) -> str:
