@@ -206,11 +206,11 @@ class RequestScope(RequestEnding):
         match decided:
             case GiveUp(reason):
                 self._give_up(over, reason)
-            case Retry(delay_s, counted, anew, reason):
+            case Retry(delay_s, counted, anew, charged, reason):
                 if anew:
                     self._abandon(over)
                     self._start = FRESH
-                self._again(over, "retry", delay_s, reason, counted=counted)
+                self._again(over, "retry", delay_s, reason, counted=counted, charged=charged)
             case Adjust(patch, reason):
                 self._record(over, "adjust", self._failure(over), 0.0, reason)
                 self._job.adjust(patch)
@@ -221,11 +221,11 @@ class RequestScope(RequestEnding):
                 self._tried = self._tried.paused(self._epoch)
                 self._start = self._start_of("pause", over.answer, reason)
                 self._attempt()
-            case Resume(mode, delay_s, reason):
+            case Resume(mode, delay_s, charged, reason):
                 if mode != "server_cursor":
                     self._abandon(over)
                 self._start = self._start_of(mode, over.answer, self._failure(over).message)
-                self._again(over, "resume", delay_s, f"{mode}: {reason}")
+                self._again(over, "resume", delay_s, f"{mode}: {reason}", charged=charged)
             case FallBack(place, delay_s, reason):
                 self._elsewhere(over, "fall_back", place, delay_s, reason)
             case Reset(delay_s, int(place), reason):
@@ -248,14 +248,15 @@ class RequestScope(RequestEnding):
         self._end("failed", over.answer, failure)
 
     def _again(
-        self, over: AttemptOver, decision: Any, delay_s: float, reason: str, *, counted: bool = True
-    ) -> None:
-        """A further attempt at the same target."""
+        self, over: AttemptOver, decision: Any, delay_s: float, reason: str, *, counted: bool = True,
+        charged: bool = False,
+    ) -> None:  # fmt: skip
+        """A further attempt at the same target; `charged` to its retry budget."""
         failure = self._failure(over)
         self._record(over, decision, failure, delay_s, reason)
         self._tried = self._tried.again(failure, counted=counted)
         self._tell.retrying(failure, decision, delay_s, self._epoch + 1, reason)
-        if counted and self._job.breaker is not None:
+        if counted and charged and self._job.breaker is not None:
             self._job.breaker.tell(RetryMade(self._job.stream_id, self._epoch + 1))
         self._wait(delay_s)
 
