@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import pykka
 
 from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.breaker_desk import BreakerDesk
+from greenroom.actors.breaker_switch import BreakerSwitch
 from greenroom.actors.channel import Channel
+from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.clock import SystemClock
 from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
+from greenroom.actors.endpoint_statistics import endpoint_statistics
 from greenroom.actors.errand import run_there
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future, refuse_to_block
@@ -30,6 +34,8 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
+from greenroom.messages.argument_types import check_sink, check_type
+from greenroom.messages.breaker import Place, SystemStatus
 from greenroom.messages.commands import GetStatistics, StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -40,12 +46,11 @@ from greenroom.messages.failures import (
     SystemDown,
     SystemStopped,
 )
-from greenroom.messages.invalid import Problem
 from greenroom.messages.models import ModelList
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
-from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.messages.statistics import RuntimeStatistics, SystemStatistics
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import configured, new_id, resolve
 from greenroom.supervision.absences import Absences
@@ -88,6 +93,7 @@ class ActorSystem:
         self._counter: pykka.ActorRef[TokenCounter] | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
         self._catalog_cell = self._dispatcher.new_cell("/models", "model_catalog")
+        self._breakers = BreakerDesk(self._dispatcher, config)
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
@@ -112,8 +118,8 @@ class ActorSystem:
             from greenroom.config import load_config
 
             config = load_config()
-        _check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
-        _check_sink(events)
+        check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
+        check_sink(events)
         system = cls(config, clock=clock, events=events)
         system._run()
         return system
@@ -124,6 +130,7 @@ class ActorSystem:
         ]
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
         children += [Permanent("models", ModelCatalog, (rules, list_failure), self._catalog_cell)]
+        children += [Permanent("breakers", CircuitBreaker, (), self._breakers.cell)]
         children += [endpoint.child for endpoint in self._endpoints.values()]
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
@@ -182,7 +189,7 @@ class ActorSystem:
         and InvalidInput; the stream is then as it was. SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
-        _check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
+        check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
         if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
             raise InvalidInput.at(
                 "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
@@ -211,7 +218,7 @@ class ActorSystem:
 
     def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
         self._check_open()
-        _check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
+        check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
         job = self._job(request)
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
@@ -240,7 +247,7 @@ class ActorSystem:
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
             models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits,
+            rate_limits=endpoint.rate_limits, breakers=self._breakers.table,
         )  # fmt: skip
 
     def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
@@ -283,6 +290,24 @@ class ActorSystem:
         endpoint = configured(provider, self._endpoints)
         return list_of(self._catalog_cell.ref, LookUpModels(endpoint.models, None, refresh, wait_s), self)
 
+    def status(self) -> SystemStatus:
+        """Whether each provider may be asked now, and how its calls fare: one answer for a health endpoint.
+
+        Any thread; waits for the dispatcher thread for a moment. SystemStopped and SystemDown as `stream` does.
+        """
+        self._check_open()
+        return self._breakers.status([(name, each.base_url) for name, each in self._endpoints.items()])
+
+    def breaker(self, name: str) -> BreakerSwitch:
+        """The circuit breaker of a provider (`openai`) or of one model there (`openai/gpt-5`), to set by hand.
+
+        Raises InvalidInput where no such provider is configured.
+        """
+        check_type(name, str, "name", 'system.breaker("openai/gpt-5")')
+        provider, _, model = name.partition("/")
+        endpoint = configured(provider, self._endpoints)
+        return self._breakers.switch(Place(provider, endpoint.base_url, model))
+
     def statistics(self, timeout_s: float = 5.0) -> SystemStatistics:
         """One frozen snapshot of every component. Blocks for a moment: not for dispatcher threads."""
         self._check_open()
@@ -295,25 +320,17 @@ class ActorSystem:
         return SystemStatistics(
             at_s=self._clock.wall_s(),
             requests=requests,
-            endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
+            endpoints=tuple(
+                endpoint_statistics(future, name, self.config.providers[name].max_connections, wait_s)
+                for name, future in asked.items()
+            ),
+            breakers=self._breakers.statistics(),
             models=catalog_statistics(models, self.config.model_lists_max, wait_s),
             runtime=RuntimeStatistics(
                 actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
                 zombies_total=runtime.zombies,
             ),
         )  # fmt: skip
-
-    def _told(self, name: str, future: Future[Any], timeout_s: float) -> EndpointStatistics:
-        try:
-            told: EndpointStatistics = future.get(timeout=timeout_s)
-        except ActorDead:
-            # It crashed just now, or too often, and stays down: nothing is busy or waits there.
-            limit = self.config.providers[name].max_connections
-            return EndpointStatistics(
-                provider=name, busy=0, idle=0, connecting=0, waiting=0, max_connections=limit,
-                connected_total=0, connect_failed_total=0, reused_total=0,
-            )  # fmt: skip
-        return told
 
     # ---- the end
 
@@ -374,21 +391,6 @@ class ActorSystem:
     def __repr__(self) -> str:
         state = "stopped" if self._stopped else "running"
         return f"<ActorSystem {state}: {', '.join(self._endpoints) or 'no providers'}>"
-
-
-def _check_sink(events: object) -> None:
-    missing = [name for name in ("wants", "emit") if not callable(getattr(events, name, None))]
-    if events is not None and missing:
-        text = f"must be an EventSink (greenroom.messages.contracts): it has no {' and no '.join(missing)}"
-        raise InvalidInput.at("events", text, events)
-
-
-def _check_type(given: object, wanted: type, path: str, example: str) -> None:
-    if not isinstance(given, wanted):
-        kind, article = type(given).__name__, "an" if type(given).__name__[0] in "aeiou" else "a"
-        raise InvalidInput(
-            "", [Problem(path, "", f"must be a {wanted.__name__}, not {article} {kind}; write {example}")]
-        )
 
 
 __all__ = ["ActorSystem", "Endpoint"]

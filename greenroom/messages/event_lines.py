@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from greenroom.messages import breaker_events, events
 from greenroom.messages.events import Event
+
+_SCHEMA = (events.__name__, breaker_events.__name__)
+"""The modules whose events are greenroom's own; a host's or a test's are not of the schema."""
 
 
 def event_json(event: Event) -> str:
@@ -25,11 +29,7 @@ def event_from_json(line: str | bytes) -> Event:
 @cache
 def event_types() -> dict[str, type[Event]]:
     """Every event of this schema by its name."""
-    return {
-        kind.name: kind
-        for kind in _below(Event)
-        if "name" in vars(kind) and kind.__module__ == Event.__module__
-    }
+    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in _SCHEMA}
 
 
 def _below(kind: type[Event]) -> Iterator[type[Event]]:

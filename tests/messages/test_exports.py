@@ -14,7 +14,8 @@ SOURCE = Path(room.__file__)
 PUBLIC_MODULES = [
     path.stem
     for path in SOURCE.parent.glob("*.py")
-    if path.stem not in {"__init__", "commands", "events", "openai_format", "signals", "wording"}
+    if path.stem
+    not in {"__init__", "breaker_events", "commands", "events", "openai_format", "signals", "wording"}
 ]
 
 

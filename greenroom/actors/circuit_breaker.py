@@ -1,0 +1,93 @@
+"""The actor behind a system's circuit breakers: tells the world of their changes, and does what is due by time.
+
+Requests do not come this way: they ask the table itself (breaker_table.py), which stands in this actor's cell.
+So a crash loses nothing, and holds nobody up: the next incarnation sets its timers by the table. Should it stay
+down, breakers still open and close, but nobody is told.
+Mail: one News a change of state, which are bounded by open times and calls in between; two timers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from greenroom.actors.breaker_table import Breakers, Changed, Forgotten, RetriesSpent
+from greenroom.actors.handlers import receives
+from greenroom.actors.loop_actor import LoopActor
+from greenroom.messages.breaker_events import (
+    BreakerClosed,
+    BreakerEvent,
+    BreakerForgotten,
+    BreakerHalfOpen,
+    BreakerOpened,
+    BreakerRetriesSpent,
+    BreakerSet,
+)
+
+SWEEP_S = 60.0
+"""Between two looks at breakers that nobody uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One or more breakers are to change by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Breakers that nobody uses are due to be dropped."""
+
+
+class CircuitBreaker(LoopActor):
+    """See the module. One a system; `cell.state` is its Breakers, put there by who made the cell."""
+
+    kind = "circuit_breaker"
+
+    def on_start(self) -> None:
+        self._table: Breakers = self.cell.state
+        self._arm()
+        self.timer(SWEEP_S, Sweep())
+
+    @receives(Changed)
+    def on_changed(self, news: Changed) -> None:
+        change, key = news.change, news.key
+        match change.trigger:
+            case "tripped":
+                sums = change.sums
+                self._tell(
+                    BreakerOpened, key, cause=change.cause, open_s=change.open_s,
+                    failure_rate=sums.failure_rate(), slow_rate=sums.slow_rate(),
+                    error_class=news.error_class,
+                )  # fmt: skip
+            case "waited":
+                self._tell(BreakerHalfOpen, key, permits=change.permits, refused=change.refused)
+            case "recovered":
+                self._tell(BreakerClosed, key, refused=change.refused)
+            case _:
+                self._tell(BreakerSet, key, state=change.state)
+        self._arm()
+
+    @receives(Forgotten)
+    def on_forgotten(self, news: Forgotten) -> None:
+        self._tell(BreakerForgotten, news.key, why=news.why)
+
+    @receives(RetriesSpent)
+    def on_retries_spent(self, news: RetriesSpent) -> None:
+        self._tell(BreakerRetriesSpent, news.key, requests=news.requests, retries=news.retries)
+
+    @receives(Due)
+    def on_due(self, _: Due) -> None:
+        self._arm()
+
+    @receives(Sweep)
+    def on_sweep(self, _: Sweep) -> None:
+        self._table.drop_idle(self.clock.now_s())
+        self.timer(SWEEP_S, Sweep())
+
+    def _arm(self) -> None:
+        now_s = self.clock.now_s()
+        due_s = self._table.look(now_s)
+        if due_s is not None:
+            self.timer(max(due_s - now_s, 0.0), Due(), key="due")
+
+    def _tell(self, kind: type[BreakerEvent], key: str, **fields: Any) -> None:
+        if self.events.wants(kind.name):
+            self.events.emit(kind(at_s=self.clock.wall_s(), actor=self.path, key=key, **fields))
