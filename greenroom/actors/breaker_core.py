@@ -138,11 +138,9 @@ class Breaker:
             calls, failures, slows = self._probed
             self._probed = Sums(calls + 1, failures + failed, slows + slow)
             self._judge_probes(now_s, retry_after_s)
-        else:
-            self._window.add(now_s, failed=failed, slow=slow)
-            # A call that went well never raises a rate to its limit.
-            if failed or slow:
-                self._judge(now_s, retry_after_s)
+        # A call that went well can be the one that makes the rates known.
+        elif self._window.add(now_s, failed=failed, slow=slow):
+            self._judge(now_s, retry_after_s)
 
     def give_back(self, permit: Permit) -> None:
         """The call of this permit was not made, or its end is counted elsewhere."""

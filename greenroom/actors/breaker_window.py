@@ -27,8 +27,8 @@ class Sums(NamedTuple):
 class Window(Protocol):
     """Stamps may stand still; they do not go back."""
 
-    def add(self, now_s: float, *, failed: bool, slow: bool) -> None:
-        """One call has ended."""
+    def add(self, now_s: float, *, failed: bool, slow: bool) -> bool:
+        """One call has ended. False: of those that still count, none failed and none was slow."""
 
     def sums(self, now_s: float) -> Sums:
         """Of the calls that still count."""
@@ -47,7 +47,7 @@ class TimeWindow:
         # Invariant: these are the sums over all parts.
         self._calls = self._failed = self._slow = 0
 
-    def add(self, now_s: float, *, failed: bool, slow: bool) -> None:
+    def add(self, now_s: float, *, failed: bool, slow: bool) -> bool:
         part = self._turn(now_s)
         part[0] += 1
         part[1] += failed
@@ -55,6 +55,7 @@ class TimeWindow:
         self._calls += 1
         self._failed += failed
         self._slow += slow
+        return self._failed > 0 or self._slow > 0
 
     def sums(self, now_s: float) -> Sums:
         self._turn(now_s)
@@ -87,7 +88,7 @@ class CountWindow:
         self._at = 0
         self._calls = self._failed = self._slow = 0
 
-    def add(self, now_s: float, *, failed: bool, slow: bool) -> None:  # noqa: ARG002  (time is nothing here)
+    def add(self, now_s: float, *, failed: bool, slow: bool) -> bool:  # noqa: ARG002  (time is nothing here)
         # The two bits of an outcome; of a place that was never filled, zero.
         gone = self._ring[self._at]
         self._failed += failed - (gone & 1)
@@ -95,6 +96,7 @@ class CountWindow:
         self._calls = min(self._calls + 1, len(self._ring))
         self._ring[self._at] = failed | slow << 1
         self._at = (self._at + 1) % len(self._ring)
+        return self._failed > 0 or self._slow > 0
 
     def sums(self, now_s: float) -> Sums:  # noqa: ARG002
         return Sums(self._calls, self._failed, self._slow)

@@ -40,6 +40,7 @@ from greenroom.messages.fold import Fold
 from greenroom.messages.retry_state import RetryState
 from greenroom.messages.signals import AskFailed, Down, Reply
 from greenroom.supervision.attempts import (
+    NO_RETRIES_LEFT,
     Adjust,
     Continue,
     GiveUp,
@@ -161,7 +162,8 @@ class RequestScope(LoopActor):
         note_decision(self._job, decided, self.clock.now_s())
         match decided:
             case GiveUp(reason):
-                failure = self._failure(over, reason if self._epoch > 1 else "")
+                told = self._epoch > 1 or reason == NO_RETRIES_LEFT
+                failure = self._failure(over, reason if told else "")
                 self._record(over, "give_up", failure)
                 self._end("failed", over.answer, failure)
             case Retry(delay_s, counted):
