@@ -30,6 +30,7 @@ BREAKER_OPEN = "breaker_open"
 IDLE_S = 600.0
 """A model's breaker that was not asked for so long is dropped, unless something is still due to it."""
 _CLOSED = BreakerView()
+_NO_DECISION = Settled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Breakers:
             lease.model.breaker.record(permit, "ok", now_s, slow=slow)
 
     def settle(self, report: Settle, now_s: float) -> Settled:
-        """The attempt has ended, and its lease with it. What the one decision looks at."""
+        """The attempt has ended, and its lease with it. What the one decision looks at, where there is one."""
         lease = self._leases.pop((report.stream_id, report.epoch), None)
         if lease is not None:
             endpoint, model, slow = verdict_of(report, lease.at.rules)
@@ -183,6 +184,8 @@ class Breakers:
                     its = lease.model_permit
                     lease.model.breaker.record(its, model, now_s, slow=slow, retry_after_s=wait_s)
             self._cause = None
+        if report.outcome == "completed":
+            return _NO_DECISION
         at = self.endpoint(report.place, now_s)
         return Settled(self._view(at, report.place.model, now_s), at.budget.view(now_s))
 

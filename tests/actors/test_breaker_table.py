@@ -18,7 +18,7 @@ from greenroom.actors.breaker_table import (
 )
 from greenroom.messages import BreakerConfig, ErrorClass, ErrorEvidence, InvalidInput, Place
 from greenroom.messages.commands import Granted, Refused, Reserve, Settle
-from greenroom.messages.views import BreakerView
+from greenroom.messages.views import BreakerView, Settled
 
 RULES = BreakerConfig(min_calls=4, probes=2, open_s=5.0, open_jitter=0.0, models_max=10)
 
@@ -194,26 +194,27 @@ def test_a_breaker_that_is_switched_off_lets_all_through_and_holds_nothing() -> 
 
 def test_settling_tells_what_the_next_attempt_would_meet() -> None:
     table = Table()
-    assert table.settle(table.granted()).breaker == BreakerView("closed", 0.0)
-    table.fail(*["m"] * 3, status=503)
-    settled = table.settle("any")
+    assert table.settle(table.granted()) == Settled(), "nothing is left to decide"
+    assert table.settle(table.granted(), outcome="paused").breaker == BreakerView("closed", 0.0)
+    table.fail(*["m"] * 2, status=503)
+    settled = table.settle("any", outcome="failed")
     assert settled.breaker == BreakerView("open", 5.0)
     assert table.table.view(table.place("other"), table.now_s) == BreakerView()
     table.now_s += 5
-    assert table.settle("any").breaker == BreakerView()
+    assert table.settle("any", outcome="failed").breaker == BreakerView()
     table.granted(), table.granted()
-    assert table.settle("any").breaker == BreakerView("half_open", 1.0)
+    assert table.settle("any", outcome="failed").breaker == BreakerView("half_open", 1.0)
     table.table.set(table.place(""), "force_open", table.now_s)
-    assert table.settle("any").breaker == BreakerView("forced_open", 0.0)
+    assert table.settle("any", outcome="failed").breaker == BreakerView("forced_open", 0.0)
 
 
 def test_first_attempts_are_traffic_and_retries_are_not() -> None:
     table = Table(retry_share=0.5, retry_min_per_s=0.0)
     for epoch in (1, 1, 2, 3, 4):
         table.granted(epoch=epoch)
-    assert table.settle("any").retry_budget.left == 1.0
+    assert table.settle("any", outcome="failed").retry_budget.left == 1.0
     table.table.spend_retry(table.place(), table.now_s)
-    assert table.settle("any").retry_budget.left == 0.0
+    assert table.settle("any", outcome="failed").retry_budget.left == 0.0
     for _ in range(3):
         table.table.refuse_retry(table.place(), table.now_s)
     assert table.news == [RetriesSpent("p", requests=2, retries=1)]
