@@ -301,8 +301,9 @@ class ActorSystem:
     def breaker(self, name: str) -> BreakerSwitch:
         """The circuit breaker of a provider (`openai`) or of one model there (`openai/gpt-5`), to set by hand.
 
-        Raises InvalidInput where no such provider is configured.
+        Raises InvalidInput where no such provider is configured; SystemStopped and SystemDown as `stream` does.
         """
+        self._check_open()
         check_type(name, str, "name", 'system.breaker("openai/gpt-5")')
         provider, _, model = name.partition("/")
         endpoint = configured(provider, self._endpoints)
