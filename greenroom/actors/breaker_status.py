@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from greenroom.actors.breaker_table import Breakers, Guard
+from greenroom.actors.breaker_guard import Guard
+from greenroom.actors.breaker_table import Breakers
 from greenroom.messages.breaker import (
     BreakersStatistics,
     BreakerStatus,
@@ -46,12 +47,14 @@ def system_status(
     table: Breakers, endpoints: Iterable[tuple[str, str]], now_s: float, wall_s: float
 ) -> SystemStatus:
     """Of these providers with their base URLs."""
+    table.drop_idle(now_s)
     providers = tuple(provider_status(table, name, url, now_s) for name, url in endpoints)
     return SystemStatus(at_s=wall_s, available=all(each.available for each in providers), providers=providers)
 
 
 def breakers_statistics(table: Breakers, now_s: float) -> BreakersStatistics:
-    """Of all that were asked for by now."""
+    """Of all that were asked for lately."""
+    table.drop_idle(now_s)
     endpoints = table.endpoints()
     return BreakersStatistics(
         breakers=tuple(

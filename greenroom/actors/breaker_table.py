@@ -10,99 +10,34 @@ Bounded: a lease a live attempt, `models_max` models a provider, one endpoint a 
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
-from greenroom.actors.breaker_core import Breaker, Change, NotNow, Permit
+from greenroom.actors.breaker_core import Breaker, Change, NotNow
+from greenroom.actors.breaker_guard import (
+    KIND,
+    Changed,
+    EndpointGuard,
+    Forgotten,
+    Guard,
+    Lease,
+    News,
+    RetriesSpent,
+    refused,
+)
 from greenroom.actors.breaker_scope import told_wait_s, too_late, verdict_of
-from greenroom.actors.retry_budget import RetryBudget
 from greenroom.messages.breaker import Place
 from greenroom.messages.breaker_config import BreakerConfig
 from greenroom.messages.commands import Granted, Refused, Reserve, Settle
-from greenroom.messages.failures import ErrorClass, ErrorEvidence
+from greenroom.messages.failures import ErrorClass
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.views import BreakerView, Settled
 
-KIND = "breaker"
-"""Of the leases."""
-BREAKER_OPEN = "breaker_open"
-"""The code of a refusal's evidence."""
 IDLE_S = 600.0
 """A model's breaker that was not asked for so long is dropped, unless something is still due to it."""
+SWEEP_S = 60.0
+"""Between two looks at models that nobody asks for."""
 _CLOSED = BreakerView()
 _NO_DECISION = Settled()
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """To the table's actor: a breaker has changed its state."""
-
-    key: str
-    change: Change
-    error_class: ErrorClass | None = None
-    """Of the failure that did it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """To the table's actor: a model's breaker was dropped."""
-
-    key: str
-    why: Literal["idle", "too_many"]
-
-
-@dataclass(frozen=True, slots=True)
-class RetriesSpent:
-    """To the table's actor: the retry budget of an endpoint has nothing left."""
-
-    key: str
-    requests: int
-    retries: int
-
-
-News = Changed | Forgotten | RetriesSpent
-
-
-class Guard:
-    """A breaker with what the table has to know of it."""
-
-    __slots__ = ("breaker", "in_flight", "key", "used_s")
-
-    def __init__(self, key: str, breaker: Breaker, now_s: float) -> None:
-        self.key, self.breaker, self.used_s = key, breaker, now_s
-        self.in_flight = 0
-
-    def droppable(self, now_s: float, idle_s: float) -> bool:
-        """Nobody would miss it: its window is empty by now, no open time runs, no hand has set it."""
-        state, due_s = self.breaker.state, self.breaker.due_s()
-        idle = self.in_flight == 0 and now_s - self.used_s >= idle_s
-        return (
-            idle and state not in ("forced_open", "disabled") and (due_s is None or now_s >= due_s + idle_s)
-        )
-
-
-class EndpointGuard(Guard):
-    """An endpoint's own, and those of its models."""
-
-    __slots__ = ("budget", "models", "rules")
-
-    def __init__(self, key: str, rules: BreakerConfig, breaker: Breaker, now_s: float) -> None:
-        super().__init__(key, breaker, now_s)
-        self.rules = rules
-        self.budget = RetryBudget(rules.retry_share, rules.retry_min_per_s)
-        self.models: dict[str, Guard] = {}
-
-
-class Lease:
-    """One attempt that was let through. A permit that was given back already is None."""
-
-    __slots__ = ("at", "model", "model_permit", "permit")
-
-    def __init__(self, at: EndpointGuard, permit: Permit) -> None:
-        self.at = at
-        self.permit: Permit | None = permit
-        self.model: Guard | None = None
-        self.model_permit: Permit | None = None
 
 
 class Breakers:
@@ -137,7 +72,7 @@ class Breakers:
             return Granted(epoch, KIND)
         permit = at.breaker.admit(now_s)
         if isinstance(permit, NotNow):
-            return _refused(epoch, at, permit)
+            return refused(epoch, at, permit)
         lease = Lease(at, permit)
         # A hand's word on the whole endpoint holds for its models too.
         model = self.model(at, place.model, now_s) if at.breaker.state != "disabled" else None
@@ -146,7 +81,7 @@ class Breakers:
             its = model.breaker.admit(now_s)
             if isinstance(its, NotNow):
                 at.breaker.give_back(permit)
-                return _refused(epoch, model, its)
+                return refused(epoch, model, its)
             model.in_flight += 1
             model.used_s = now_s
             lease.model, lease.model_permit = model, its
@@ -253,6 +188,8 @@ class Breakers:
         guard = at.models.get(model)
         if guard is not None:
             return guard
+        if now_s - at.swept_s >= SWEEP_S:
+            self._drop_idle(at, now_s)
         if len(at.models) >= at.rules.models_max and not self._make_room(at, now_s):
             self.unguarded_total += 1
             return None
@@ -280,11 +217,17 @@ class Breakers:
         return bool(going)
 
     def drop_idle(self, now_s: float) -> None:
-        """Models that were not asked for a long time have no breaker any more."""
+        """Models that were not asked for a long time have no breaker any more.
+
+        Done before somebody looks at them, and when a model is new; so that no timer runs in a system at rest.
+        """
         for at in self._endpoints.values():
-            idle_s = max(IDLE_S, at.rules.window_s)
-            for model in [name for name, guard in at.models.items() if guard.droppable(now_s, idle_s)]:
-                self._forget(at, model, "idle")
+            self._drop_idle(at, now_s)
+
+    def _drop_idle(self, at: EndpointGuard, now_s: float) -> None:
+        at.swept_s, idle_s = now_s, max(IDLE_S, at.rules.window_s)
+        for model in [name for name, guard in at.models.items() if guard.droppable(now_s, idle_s)]:
+            self._forget(at, model, "idle")
 
     def _forget(self, at: EndpointGuard, model: str, why: Literal["idle", "too_many"]) -> None:
         self.forgotten_total += 1
@@ -322,19 +265,3 @@ class Breakers:
         return min(
             (due for guard in self.guards() if (due := guard.breaker.due_s()) is not None), default=None
         )
-
-
-def _refused(epoch: int, guard: Guard, why: NotNow) -> Refused:
-    sums, wait_s = guard.breaker.sums(0.0) if why.state == "open" else None, why.wait_s
-    match why.state:
-        case "forced_open":
-            text = f"{guard.key} is not asked: its circuit breaker was opened by hand; reset it to go on"
-        case "open":
-            text = f"{guard.key} is not asked for {wait_s:.1f} s: its circuit breaker is open"
-            text += f" ({sums.failed} of the last {sums.calls} calls failed)" if sums and sums.failed else ""
-        case _:
-            text = f"{guard.key} is not asked: its circuit breaker lets only a few calls through for now"
-    evidence = ErrorEvidence(
-        kind="refusal", code=BREAKER_OPEN, message=text, retry_after_s=wait_s, is_retryable=wait_s is not None
-    )
-    return Refused(epoch, KIND, evidence)

@@ -3,13 +3,15 @@
 Requests do not come this way: they ask the table itself (breaker_table.py), which stands in this actor's cell.
 So a crash loses nothing, and holds nobody up: the next incarnation sets its timers by the table. Should it stay
 down, breakers still open and close, but nobody is told.
-Mail: one News a change of state, which are bounded by open times and calls in between; two timers.
+Mail: one News a change of state, which are bounded by open times and calls in between. One timer, and that only
+while a breaker is open or half open.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from greenroom.actors.breaker_table import Breakers, Changed, Forgotten, RetriesSpent
+from greenroom.actors.breaker_guard import Changed, Forgotten, RetriesSpent
+from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.messages.breaker_events import (
@@ -22,18 +24,10 @@ from greenroom.messages.breaker_events import (
     BreakerSet,
 )
 
-SWEEP_S = 60.0
-"""Between two looks at breakers that nobody uses."""
-
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """One or more breakers are to change by time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Breakers that nobody uses are due to be dropped."""
 
 
 class CircuitBreaker(LoopActor):
@@ -44,7 +38,6 @@ class CircuitBreaker(LoopActor):
     def on_start(self) -> None:
         self._table: Breakers = self.cell.state
         self._arm()
-        self.timer(SWEEP_S, Sweep())
 
     @receives(Changed)
     def on_changed(self, news: Changed) -> None:
@@ -76,11 +69,6 @@ class CircuitBreaker(LoopActor):
     @receives(Due)
     def on_due(self, _: Due) -> None:
         self._arm()
-
-    @receives(Sweep)
-    def on_sweep(self, _: Sweep) -> None:
-        self._table.drop_idle(self.clock.now_s())
-        self.timer(SWEEP_S, Sweep())
 
     def _arm(self) -> None:
         now_s = self.clock.now_s()

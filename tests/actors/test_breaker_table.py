@@ -7,15 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from greenroom.actors.breaker_table import (
-    BREAKER_OPEN,
-    IDLE_S,
-    Breakers,
-    Changed,
-    Forgotten,
-    News,
-    RetriesSpent,
-)
+from greenroom.actors.breaker_guard import BREAKER_OPEN, Changed, Forgotten, News, RetriesSpent
+from greenroom.actors.breaker_table import IDLE_S, Breakers
 from greenroom.messages import BreakerConfig, ErrorClass, ErrorEvidence, InvalidInput, Place
 from greenroom.messages.commands import Granted, Refused, Reserve, Settle
 from greenroom.messages.views import BreakerView, Settled
@@ -283,6 +276,15 @@ def test_idle_models_are_dropped_unless_something_is_due_to_them() -> None:
     table.now_s += 3000
     table.table.drop_idle(table.now_s)
     assert sorted(table.table.endpoints()[0].models) == ["busy", "held"]
+
+
+def test_a_new_model_sweeps_those_that_are_idle() -> None:
+    table = Table()
+    table.settle(table.granted("old"), "old")
+    table.now_s += IDLE_S + 1
+    table.granted("new")
+    assert list(table.table.endpoints()[0].models) == ["new"]
+    assert table.news == [Forgotten("p/old", "idle")]
 
 
 def test_what_is_due_is_found_and_told_when_next() -> None:

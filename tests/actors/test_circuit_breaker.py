@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from greenroom.actors.breaker_desk import BreakerDesk
-from greenroom.actors.circuit_breaker import SWEEP_S, CircuitBreaker
+from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.testkit import ManualClock, Recorder, running_dispatcher, settle
 from greenroom.messages import BreakerConfig, ErrorEvidence, Place, ProviderConfig, SystemConfig
 from greenroom.messages.commands import Granted, Reserve, Settle
@@ -127,7 +127,12 @@ def test_hands_are_told_of_too_and_hold(desk: Desk) -> None:
 
 def test_models_that_nobody_asks_for_are_forgotten_in_time(desk: Desk) -> None:
     desk.attempt(1, failed=False)
-    desk.clock.advance(600.0 + 2 * SWEEP_S)
+    assert desk.dispatcher.statistics().timers == 0, "nothing runs in a system at rest"
+    desk.clock.advance(599.0)
+    assert len(desk.desk.statistics().breakers) == 2
+    desk.clock.advance(1.0)
+    assert desk.desk.status([("p", URL)]).providers[0].models == ()
+    settle(desk.dispatcher)
     assert [(event.key, event.why) for event in desk.events.named("breaker.forgotten")] == [("p/m", "idle")]
     assert desk.desk.statistics().forgotten_total == 1
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from greenroom.actors.breaker_table import Breakers, Changed, News
+from greenroom.actors.breaker_guard import Changed, News
+from greenroom.actors.breaker_table import Breakers
 from greenroom.messages import AdmissionRefused, BreakerConfig
 from greenroom.messages.commands import Cancel
 from greenroom.messages.failures import StreamError

@@ -160,8 +160,8 @@ def _settled(system: ActorSystem) -> Any:
 
 
 def _at_rest(system: ActorSystem) -> int:
-    """Root, requests, the catalogue, and a connection for each provider."""
-    return 3 + len(system.config.providers)
+    """Root, requests, the catalogue, the breakers', and a connection for each provider."""
+    return 4 + len(system.config.providers)
 
 
 def _keepers() -> list[str]:
