@@ -130,6 +130,9 @@ def _round(system: ActorSystem, simulator: Simulator, ledger: Ledger, seed: int,
     assert statistics.runtime.actors == _at_rest(system), system._dispatcher.live_paths()
     for endpoint in statistics.endpoints:
         assert (endpoint.busy, endpoint.waiting, endpoint.connecting) == (0, 0, 0)
+    assert statistics.breakers.leases == 0
+    held = [each for each in statistics.breakers.breakers if each.in_flight or each.probes_in_flight]
+    assert not held, held
     assert not left
     assert len(system._live.submitted) == len(system._live.jobs) == len(system._live.absent) == 0
 
