@@ -174,6 +174,9 @@ def test_one_that_was_well_for_as_long_begins_with_the_first_open_time_again() -
     tried.now_s += 10
     tried.open()
     assert tried.told[-1].open_s == 5.0
+    tried.now_s += 5
+    tried.call("failed", "failed")
+    assert tried.told[-1].open_s == 10.0, "half open it was not well"
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1))
@@ -223,6 +226,32 @@ def test_a_permit_that_was_given_back_may_be_taken_again() -> None:
     assert tried.admit().probe
     assert tried.admit().probe
     tried.refused()
+
+
+def test_a_permit_of_an_older_generation_frees_none_of_this_one() -> None:
+    tried = Tried().half_open()
+    old = [tried.admit() for _ in range(4)]
+    tried.end(old.pop(), "failed")
+    tried.end(old.pop(), "failed")
+    tried.now_s += tried.told[-1].open_s
+    permits = [tried.admit() for _ in range(4)]
+    for permit in old:
+        tried.breaker.give_back(permit)
+    assert tried.breaker.probes_out == len(permits) == 4
+    tried.refused()
+
+
+def test_each_change_tells_how_many_were_refused_since_the_one_before() -> None:
+    tried = Tried().open()
+    tried.refused(), tried.refused()
+    tried.now_s += 5
+    permits = [tried.admit() for _ in range(4)]
+    tried.refused()
+    for permit in permits:
+        tried.end(permit, "ok")
+    assert [(change.state, change.refused) for change in tried.told] == [
+        ("open", 0), ("half_open", 2), ("closed", 1),
+    ]  # fmt: skip
 
 
 def test_it_closes_when_those_that_tried_fared_well_enough() -> None:
