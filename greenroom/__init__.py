@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.breaker import BreakerStatus, ProviderStatus, SystemStatus
     from greenroom.messages.breaker_config import BreakerConfig
+    from greenroom.messages.census import ActorCensus, Census
     from greenroom.messages.completion import Choice, Completion, Timings
     from greenroom.messages.config import ProviderConfig, SystemConfig
     from greenroom.messages.deltas import (
@@ -98,6 +99,7 @@ _HOMES = {
     "messages.batch": ("DeltaBatch",),
     "messages.breaker": ("BreakerStatus", "ProviderStatus", "SystemStatus"),
     "messages.breaker_config": ("BreakerConfig",),
+    "messages.census": ("ActorCensus", "Census"),
     "messages.completion": ("Choice", "Completion", "Timings"),
     "messages.config": ("ProviderConfig", "SystemConfig"),
     "messages.deltas": (
@@ -150,6 +152,7 @@ __all__ = [
     "HIGH_THROUGHPUT",
     "JSON_MODE",
     "LOW_LATENCY",
+    "ActorCensus",
     "ActorSystem",
     "AdmissionRefused",
     "AsyncCursor",
@@ -157,6 +160,7 @@ __all__ = [
     "BreakerStatus",
     "BreakerSwitch",
     "BudgetExceeded",
+    "Census",
     "ChatRequest",
     "Choice",
     "Completion",

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from greenroom.actors.blocking import KeyAsker
 from greenroom.actors.blocking_transport import BlockingTransport
-from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_place import ModelPlace
@@ -24,7 +23,7 @@ from greenroom.providers.profiles import fitting_profile
 from greenroom.providers.rate_limit_headers import rate_limits_of
 from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
-from greenroom.supervision.root import Permanent
+from greenroom.supervision.root import connection
 
 THREADS_END_S = 1.0
 """Interrupted connections end in a moment; what hangs longer is left to end with the process."""
@@ -58,7 +57,7 @@ class Endpoint:
         source = functools.partial(model_source_for, place.kind, place.profile)
         self.models = ModelPlace(place, self.api_keys, self.headers, source, config.proxy, config.ca_bundle)
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
-        self.child = Permanent(name, Connection, (name, config, transport), cell)
+        self.child = connection(name, config, transport, cell)
 
     def _keys(self, config: ProviderConfig) -> ApiKeys:
         source: Any = config.api_key

@@ -8,19 +8,17 @@ import functools
 import logging
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 import pykka
 
 from greenroom.actors.blocking import TokenCounter
 from greenroom.actors.breaker_desk import BreakerDesk
-from greenroom.actors.breaker_switch import BreakerSwitch
 from greenroom.actors.channel import Channel
 from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.clock import SystemClock
 from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.endpoint_statistics import endpoint_statistics
 from greenroom.actors.errand import run_there
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future, refuse_to_block
@@ -28,15 +26,13 @@ from greenroom.actors.handle import Stream, completion_future
 from greenroom.actors.ids import with_ids
 from greenroom.actors.job import Job
 from greenroom.actors.model_cache import CacheRules
-from greenroom.actors.model_catalog import LookUpModels, ModelCatalog
-from greenroom.actors.model_lists import catalog_statistics, list_of, lists_of
+from greenroom.actors.model_catalog import ModelCatalog
 from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
 from greenroom.messages.argument_types import check_sink, check_type
-from greenroom.messages.breaker import Place, SystemStatus
-from greenroom.messages.commands import GetStatistics, StartRequest
+from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import (
@@ -46,18 +42,18 @@ from greenroom.messages.failures import (
     SystemDown,
     SystemStopped,
 )
-from greenroom.messages.models import ModelList
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
-from greenroom.messages.statistics import RuntimeStatistics, SystemStatistics
+from greenroom.observed import Observed
 from greenroom.providers.tokens import count_tokens
-from greenroom.routing import configured, new_id, resolve
+from greenroom.routing import new_id, resolve
 from greenroom.supervision.absences import Absences
 from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
-from greenroom.supervision.requests import LiveRequests, Requests, closing, judged
-from greenroom.supervision.root import Permanent, Root
+from greenroom.supervision.requests import LiveRequests, closing, judged, requests_child
+from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
+from greenroom.supervision.spec import ChildSpec
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
@@ -67,7 +63,7 @@ if TYPE_CHECKING:
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
 
 
-class ActorSystem:
+class ActorSystem(Observed):
     """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`.
 
     Handles and pending futures hold it. Dropped without an end, it ends itself with a ResourceWarning.
@@ -92,7 +88,7 @@ class ActorSystem:
         self._lock = threading.Lock()
         self._counter: pykka.ActorRef[TokenCounter] | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
-        self._catalog_cell = self._dispatcher.new_cell("/models", "model_catalog")
+        self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
         self._breakers = BreakerDesk(self._dispatcher, config)
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
@@ -125,18 +121,19 @@ class ActorSystem:
         return system
 
     def _run(self) -> None:
-        children = [
-            Permanent("requests", Requests, (self._live, self.config.max_streams), self._requests_cell)
-        ]
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
-        children += [Permanent("models", ModelCatalog, (rules, list_failure), self._catalog_cell)]
-        children += [Permanent("breakers", CircuitBreaker, (), self._breakers.cell)]
-        children += [endpoint.child for endpoint in self._endpoints.values()]
+        catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
+        requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
+        table, cell = self._breakers.table, self._breakers.cell
+        breakers = ChildSpec("breakers", CircuitBreaker, (table,), cell=cell)
+        children = tree(
+            [catalog, breakers], [endpoint.child for endpoint in self._endpoints.values()], requests
+        )
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
         self._started = True
-        self._dispatcher.spawn(Root, tuple(children), path="/")
+        self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
 
     # ---- requests
 
@@ -261,77 +258,6 @@ class ActorSystem:
                 self._counter = TokenCounter.start(count_tokens)
                 self._remains.closers.append(functools.partial(self._counter.stop, block=False))
             return self._counter
-
-    # ---- what is going on
-
-    @overload
-    def models(
-        self, provider: str, *, refresh: bool = False, timeout_s: float = 30.0
-    ) -> "Future[ModelList]": ...
-    @overload
-    def models(
-        self, provider: None = None, *, refresh: bool = False, timeout_s: float = 30.0
-    ) -> "Future[tuple[ModelList, ...]]": ...
-    def models(
-        self, provider: str | None = None, *, refresh: bool = False, timeout_s: float = 30.0
-    ) -> "Future[ModelList] | Future[tuple[ModelList, ...]]":
-        """A future of this provider's models; without `provider`, of one list for each that is configured.
-
-        A list younger than `model_list_ttl_s` is given as it is, unless `refresh`. Where the provider cannot be
-        asked within `timeout_s`, an older list is given, marked `stale`; without one the future fails with
-        ModelListUnavailable. Among all lists such a one is empty, and has its `failure`.
-        Raises InvalidInput where no such provider is configured, SystemStopped and SystemDown as `stream` does.
-        """
-        self._check_open()
-        wait_s = seconds("timeout_s", timeout_s)
-        if provider is None:
-            asked = [LookUpModels(e.models, None, refresh, wait_s) for e in self._endpoints.values()]
-            return lists_of(self._catalog_cell.ref, asked, self)
-        endpoint = configured(provider, self._endpoints)
-        return list_of(self._catalog_cell.ref, LookUpModels(endpoint.models, None, refresh, wait_s), self)
-
-    def status(self) -> SystemStatus:
-        """Whether each provider may be asked now, and how its calls fare: one answer for a health endpoint.
-
-        Any thread; waits for the dispatcher thread for a moment. SystemStopped and SystemDown as `stream` does.
-        """
-        self._check_open()
-        return self._breakers.status([(name, each.base_url) for name, each in self._endpoints.items()])
-
-    def breaker(self, name: str) -> BreakerSwitch:
-        """The circuit breaker of a provider (`openai`) or of one model there (`openai/gpt-5`), to set by hand.
-
-        Raises InvalidInput where no such provider is configured; SystemStopped and SystemDown as `stream` does.
-        """
-        self._check_open()
-        check_type(name, str, "name", 'system.breaker("openai/gpt-5")')
-        provider, _, model = name.partition("/")
-        endpoint = configured(provider, self._endpoints)
-        return self._breakers.switch(Place(provider, endpoint.base_url, model))
-
-    def statistics(self, timeout_s: float = 5.0) -> SystemStatistics:
-        """One frozen snapshot of every component. Blocks for a moment: not for dispatcher threads."""
-        self._check_open()
-        wait_s = seconds("timeout_s", timeout_s)
-        requests = self._requests_cell.ref.ask(GetStatistics(), timeout=wait_s)
-        refs = {name: endpoint.child.cell.ref for name, endpoint in self._endpoints.items()}
-        asked = {name: ref.ask(GetStatistics(), block=False) for name, ref in refs.items()}
-        models = self._catalog_cell.ref.ask(GetStatistics(), block=False)
-        runtime = self._dispatcher.statistics()
-        return SystemStatistics(
-            at_s=self._clock.wall_s(),
-            requests=requests,
-            endpoints=tuple(
-                endpoint_statistics(future, name, self.config.providers[name].max_connections, wait_s)
-                for name, future in asked.items()
-            ),
-            breakers=self._breakers.statistics(),
-            models=catalog_statistics(models, self.config.model_lists_max, wait_s),
-            runtime=RuntimeStatistics(
-                actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
-                zombies_total=runtime.zombies,
-            ),
-        )  # fmt: skip
 
     # ---- the end
 

@@ -9,7 +9,6 @@ import pytest
 
 from greenroom.actors.channel import Channel
 from greenroom.actors.clock import ManualClock
-from greenroom.actors.connection import Connection
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handle import Stream
 from greenroom.actors.ids import with_ids
@@ -23,8 +22,8 @@ from greenroom.messages.failures import ErrorEvidence, StreamError
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.signals import Ids
-from greenroom.supervision.requests import LiveRequests, Requests
-from greenroom.supervision.root import Permanent, Root
+from greenroom.supervision.requests import LiveRequests, requests_child
+from greenroom.supervision.root import ROOT_OPTIONS, Root, connection, tree
 
 from fake_provider import Boom, FakeTransport, FakeWire, LineCodec
 
@@ -79,6 +78,9 @@ class Started:
     cell: Any
 
 
+RESIDENTS = ["/", "/endpoints", "/endpoints/fake", "/requests", "/services"]
+
+
 @dataclass
 class Rig:
     """Root, requests supervisor and one endpoint on a real dispatcher with a manual clock."""
@@ -105,10 +107,8 @@ class Rig:
             max_connections=self.max_connections, pool_timeout_s=self.pool_timeout_s,
             keep_alive_s=self.keep_alive_s,
         )  # fmt: skip
-        self.children = (
-            Permanent("requests", Requests, (self.live, self.max_streams), self.requests),
-            Permanent("fake", Connection, ("fake", config, self.transport), self.endpoint),
-        )
+        requests = requests_child(self.live, self.max_streams, self.requests)
+        self.children = tree([], [connection("fake", config, self.transport, self.endpoint)], requests)
         self.dispatcher.on_death(self._died)
 
     def _died(self, error: BaseException) -> None:
@@ -117,7 +117,7 @@ class Rig:
 
     def start(self) -> "Rig":
         self.dispatcher.start()
-        self.root = self.dispatcher.spawn(Root, self.children, path="/")
+        self.root = self.dispatcher.plant(Root, self.children, ROOT_OPTIONS)
         self.settle()
         return self
 
@@ -186,6 +186,11 @@ class Rig:
         assert life is not None
         return life.actor
 
+    def crash_into_wait(self, path: str) -> None:
+        """The actor crashes until its supervisor makes it wait."""
+        while path in self.dispatcher.live_paths():
+            self.crash(path)
+
     def crash(self, path: str) -> None:
         """The actor at that path dies of a Boom."""
         life = self.actor(path)._life
@@ -200,7 +205,7 @@ class Rig:
         self.settle()
         for started in self.started:
             assert len(started.channel.ends) == 1, started.stream
-        assert sorted(self.dispatcher.live_paths()) == ["/", "/endpoints/fake", "/requests"]
+        assert sorted(self.dispatcher.live_paths()) == RESIDENTS
         assert self.live.jobs == {}
         assert not self.transport.links or not self.busy_links()
         assert self.dispatcher.statistics().tasks == 0

@@ -4,7 +4,7 @@ Imports run one way:
 
     messages  <-  providers
     messages  <-  actors  <-  supervision
-    all four  <-  system, endpoints, routing, config, cli, __init__, __main__
+    all four  <-  system, observed, endpoints, routing, config, cli, __init__, __main__
 """
 
 import ast
@@ -27,8 +27,8 @@ ROOMS = {
 }
 """Which rooms a room's modules may import."""
 WIRING = {
-    "greenroom", "greenroom.__main__", "greenroom.system", "greenroom.endpoints", "greenroom.routing",
-    "greenroom.config", "greenroom.cli",
+    "greenroom", "greenroom.__main__", "greenroom.system", "greenroom.observed", "greenroom.endpoints",
+    "greenroom.routing", "greenroom.config", "greenroom.cli",
 }  # fmt: skip
 """Modules, and packages with all that is in them, that may import every room."""
 
@@ -39,7 +39,7 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
     ("greenroom.providers", "*"): "names load when first used (PEP 562)",
     ("greenroom.supervision", "*"): "names load when first used (PEP 562)",
     ("greenroom.providers.simulator", "*"): "names load when first used (PEP 562)",
-    ("greenroom.actors.dispatcher", "uvloop"): "optional: asyncio's own loop where it is absent",
+    ("greenroom.actors.event_loop", "uvloop"): "optional: asyncio's own loop where it is absent",
     ("greenroom.providers.simulator.server", "uvloop"): "optional: asyncio's own loop where it is absent",
     ("greenroom.providers.local_model.serve", "xllamacpp"): "optional extra [local], and heavy",
     ("greenroom.providers.sse", "sseclient"): "loads when used: most streams take the short path",

@@ -32,7 +32,7 @@ class BlockingTransport:
         return link
 
     def close(self) -> None:
-        """Nothing more will be asked. Links live on."""
+        """There is nothing that links share. They live on."""
 
     def join(self, within_s: float) -> int:
         """Waits for the threads of links that were closed; how many are left, blocked, after this time. Not for

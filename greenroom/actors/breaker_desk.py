@@ -21,10 +21,10 @@ class BreakerDesk:
 
     def __init__(self, dispatcher: "Dispatcher", config: SystemConfig, random: Random | None = None) -> None:
         self._dispatcher = dispatcher
-        self.cell = dispatcher.new_cell("/breakers", CircuitBreaker.kind)
+        self.cell = dispatcher.new_cell("/services/breakers", CircuitBreaker.kind)
         rules = {name: provider.breaker or config.breaker for name, provider in config.providers.items()}
         spread = (random or Random()).random  # noqa: S311  (jitter)
-        self.table = self.cell.state = Breakers(rules, spread, self.cell.ref.tell)
+        self.table = Breakers(rules, spread, self.cell.ref.tell)
 
     def status(self, endpoints: Iterable[tuple[str, str]]) -> SystemStatus:
         """Of these providers with their base URLs."""

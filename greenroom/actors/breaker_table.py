@@ -1,6 +1,6 @@
 """All circuit breakers and retry budgets of a system, with the leases on them. A plain object, dispatcher thread.
 
-Why no actor stands between: see docs/decisions/0010. Whoever asks has the answer in the same turn, so what is
+Why no actor stands between: see docs/decisions/0011. Whoever asks has the answer in the same turn, so what is
 decided on a view is true of it; and when the actor that looks after this table crashes, calls go on.
 A request passes two breakers, its endpoint's and its model's there (`breaker_scope` says which of them an end
 is counted at). Leases are keyed by (stream_id, epoch): asked for by the attempt just before it is sent, settled

@@ -1,8 +1,8 @@
 """The actor behind a system's circuit breakers: tells the world of their changes, and does what is due by time.
 
-Requests do not come this way: they ask the table itself (breaker_table.py), which stands in this actor's cell.
-So a crash loses nothing, and holds nobody up: the next incarnation sets its timers by the table. Should it stay
-down, breakers still open and close, but nobody is told.
+Requests do not come this way: they ask the table itself (breaker_table.py), which every incarnation is given.
+So a crash loses nothing, and holds nobody up: breakers open and close while it waits for its restart, and then it
+finds the news in its mail and sets its timer by the table.
 Mail: one News a change of state, which are bounded by open times and calls in between. One timer, and that only
 while a breaker is open or half open.
 """
@@ -31,12 +31,15 @@ class Due:
 
 
 class CircuitBreaker(LoopActor):
-    """See the module. One a system; `cell.state` is its Breakers, put there by who made the cell."""
+    """See the module. One a system; its table outlives it."""
 
     kind = "circuit_breaker"
 
+    def __init__(self, table: Breakers) -> None:
+        super().__init__()
+        self._table = table
+
     def on_start(self) -> None:
-        self._table: Breakers = self.cell.state
         self._arm()
 
     @receives(Changed)

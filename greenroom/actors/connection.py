@@ -3,16 +3,18 @@
 Mail: `Open` and `CancelOpen` (one of each an attempt), one report a connecting task, one `Freed` an exchange,
 one Down a holder: bounded by the live attempts. An attempt that waits for a free connection gives up after
 `pool_timeout_s`, by its own timer here.
-A crash ends no live exchange: the table stands in the cell, and the next incarnation watches its holders.
+A crash ends no live exchange: the table (connection_table.py) is the cell's state, and the next incarnation
+watches its holders.
 What was only asked for is lost; the streams that asked see the Down and fail it themselves.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from greenroom.actors.connection_table import Table
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
-from greenroom.actors.pool import Connect, Key, Pool, Use, key_of
+from greenroom.actors.pool import Connect, Key, Use, key_of
 from greenroom.messages.commands import (
     CancelOpen,
     GetStatistics,
@@ -23,7 +25,7 @@ from greenroom.messages.commands import (
     WireRead,
 )
 from greenroom.messages.config import ProviderConfig
-from greenroom.messages.contracts import Link, Transport, TransportError, Wire
+from greenroom.messages.contracts import Link, Transport, TransportError
 from greenroom.messages.events import ProviderConnected, ProviderDisconnected
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.signals import Down, TaskDone
@@ -68,30 +70,6 @@ class LinkLost:
     late_is_fine: ClassVar[bool] = True
 
 
-@dataclass(slots=True)
-class Table:
-    """What survives a crash of the actor."""
-
-    pool: Pool
-    wires: dict[Key, Wire] = field(default_factory=dict)
-    holders: dict[Any, Key] = field(default_factory=dict)
-    opened: int = 0
-    failed: int = 0
-    reused: int = 0
-    closed: bool = False
-    """No incarnation will come: what becomes free is closed."""
-    loss_told: bool = False
-    """A LinkLost is on its way."""
-    fresh: set[Link] = field(default_factory=set)
-    """Connected, and not yet in the pool: their news is on its way."""
-
-    def rest(self) -> list[Link]:
-        """Nobody will use these any more: links without a live exchange. They are the caller's to close."""
-        links = [*self.pool.recover(self.wires), *self.fresh]
-        self.fresh.clear()
-        return links
-
-
 class Connection(LoopActor):
     """See the module. `transport` is closed when the actor stops, not when it crashes."""
 
@@ -106,8 +84,6 @@ class Connection(LoopActor):
         self._sweeping = False
 
     def on_start(self) -> None:
-        if self.cell.state is None:
-            self.cell.state = Table(Pool(self._config.max_connections, self._config.keep_alive_s))
         self._table: Table = self.cell.state
         self._pool, self._wires, self._holders = self._table.pool, self._table.wires, self._table.holders
         self._table.loss_told = False
@@ -127,17 +103,15 @@ class Connection(LoopActor):
         for link in [*self._pool.links(), *self._table.fresh]:
             link.close()
         self._transport.close()
+        self.cell.state = None
 
     @classmethod
     def given_up(
         cls, table: Table | None, _provider: str, _config: ProviderConfig, transport: Transport
     ) -> None:
-        """It crashed too often: idle sockets are closed, live exchanges close theirs at their end."""
+        """No incarnation will follow, and none lives to be stopped."""
         if table is not None:
-            table.closed = True
-            for link in [*table.rest(), *(idle.link for idle in table.pool.idle)]:
-                link.close()
-            table.pool.idle.clear()
+            table.drop()
         transport.close()
 
     @receives(Open)
@@ -279,6 +253,8 @@ class Connection(LoopActor):
         def deliver(read: WireRead) -> None:
             # What comes behind the answer's end reaches nobody, and nobody misses it.
             if reads.closed:
+                if table.closed and (alone := wires.pop(key, None)) is not None:
+                    alone.abort()  # this table was dropped: nobody watches its holders
                 return
             reads.post(read)
             if len(reads.mail) > BACKLOG_READS or len(read.data) > BACKLOG_BYTES:

@@ -25,6 +25,7 @@ from greenroom.actors.claims import Timer
 from greenroom.actors.clock import ManualClock, SystemClock
 from greenroom.actors.dead_letters import DeadLetters
 from greenroom.actors.errors import StartedBeforeFork, SystemDown, SystemStopped
+from greenroom.actors.event_loop import new_loop
 from greenroom.actors.future import mark_dispatcher_thread, refuse_to_block
 from greenroom.actors.idleness import wait_idle
 from greenroom.actors.incarnation import Birth
@@ -32,6 +33,7 @@ from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.mailbox import Turn
 from greenroom.actors.ref import Ref
 from greenroom.actors.reporter import Reporter
+from greenroom.actors.root_end import RootEnd
 from greenroom.actors.run_queue import RunQueue
 from greenroom.actors.timers import TimerQueue
 from greenroom.actors.watchdog import Watchdog
@@ -94,6 +96,9 @@ class Dispatcher(RunQueue):
         self._thread: threading.Thread | None = None
         self._on_death: list[Callable[[SystemDown], object]] = []
         self._refused = self._zombies = 0
+        self.keystone: Cell | None = None
+        """The root of the tree: with its actor the dispatcher ends."""
+        self._root = RootEnd()
         if isinstance(self.clock, ManualClock):
             self.clock.attach(self)
         process.adopt(self)
@@ -108,7 +113,7 @@ class Dispatcher(RunQueue):
         self._check_up()
         if self._thread is not None:
             raise RuntimeError(f"dispatcher {self.name!r} was started before")
-        self.loop = _new_loop()
+        self.loop = new_loop()
         self._thread = threading.Thread(target=self._main, name=self.name, daemon=True)
         self.is_running = True
         self.watchdog.start()
@@ -116,13 +121,15 @@ class Dispatcher(RunQueue):
         self.report(DispatcherStarted, loop=f"{type(self.loop).__module__}.{type(self.loop).__name__}")
 
     def stop(self, timeout_s: float = 5.0) -> bool:
-        """All actors have ended with `shutdown`, and the thread with them; on_death callbacks have run.
+        """The tree has ended in order, then all other actors and the thread; on_death callbacks have run.
 
         False: the thread is stuck in a handler and was abandoned; asks are answered and callbacks run all the
         same. Raises WouldDeadlock on the dispatcher thread.
         """
         refuse_to_block("stop()", "call it from another thread")
         self.refuse_after_fork()
+        if self.keystone is not None and self.down is None and self.is_running:
+            self._root.order(self.keystone, timeout_s / 2)
         with self.lock:
             first = self.down is None
             self.down = self.down or SystemStopped(f"dispatcher {self.name!r} was stopped")
@@ -133,11 +140,18 @@ class Dispatcher(RunQueue):
         if first:
             with contextlib.suppress(RuntimeError):
                 self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(timeout_s)
+        self._thread.join(timeout_s / 2)
         if not self._thread.is_alive():
             return True
         self._give_up()
         return False
+
+    def keystone_fell(self) -> None:
+        """The root has ended. Unless that was ordered, the dispatcher ends. Any thread."""
+        if not self._root.has_fallen() and self.down is None:
+            self.down = SystemDown(f"dispatcher {self.name!r} died: the root of its tree ended")
+            with contextlib.suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self.loop.stop)
 
     def on_death(self, callback: Callable[[SystemDown], object]) -> None:
         """`callback(error)` is called once: when the thread dies, after `stop`, or now if that is past."""
@@ -198,6 +212,11 @@ class Dispatcher(RunQueue):
         birth = cell.expect(Birth(cls, args, kwargs, None))
         cell.launch()
         return birth.life.ref  # type: ignore[no-any-return]
+
+    def plant(self, cls: type[A], *args: Any, path: str = "/", **kwargs: Any) -> Ref[A]:
+        """As `spawn`: the root of the tree. `stop` ends it first, in order; if it ends by itself, all end."""
+        self.keystone = cell = self.make_cell(cls, path)
+        return self.spawn(cls, *args, cell=cell, **kwargs)
 
     def statistics(self) -> DispatcherStatistics:
         """What there is now, and what was counted."""
@@ -360,6 +379,7 @@ class Dispatcher(RunQueue):
     def _tell_death(self, abandoned: int = 0, *, stuck: bool = False) -> None:
         with self.lock:
             was_running, self.is_running = self.is_running, False
+            self._root.has_fallen()
             callbacks, self._on_death = self._on_death, []
             down = self.down
         assert down is not None
@@ -375,11 +395,3 @@ class Dispatcher(RunQueue):
                 callback(down)
             except Exception:  # noqa: BLE001  (the other callbacks must still be told)
                 _log.exception("An on_death callback %r failed", callback)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()

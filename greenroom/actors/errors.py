@@ -8,6 +8,8 @@ __all__ = [
     "ActorDead",
     "ActorFailed",
     "AskTimeout",
+    "DeathPact",
+    "IgnoreStart",
     "StartedBeforeFork",
     "SystemDown",
     "SystemStopped",
@@ -22,6 +24,20 @@ class ActorDead(pykka.ActorDeadError):
 
 class ActorFailed(Exception):  # noqa: N818  (reads as what happened)
     """The asked actor was ended by its `__cause__`, which is no Exception (say, a CancelledError)."""
+
+
+class DeathPact(Exception):  # noqa: N818
+    """An actor that it watched has ended, and it has no handler for that Down: it ends too, as failed.
+
+    Source: https://pekko.apache.org/docs/pekko/current/typed/actor-lifecycle.html#watching-actors
+    """
+
+
+class IgnoreStart(Exception):  # noqa: N818
+    """Raised by an actor's constructor or on_start: it is not needed. It ends as `normal`, which is no failure.
+
+    Source: `ignore` of https://www.erlang.org/doc/apps/stdlib/supervisor.html
+    """
 
 
 class UnhandledMessage(TypeError):  # noqa: N818

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "receives_types"
-_PLAIN = ("on_receive", "on_start", "on_stop", "on_failure")
+_PLAIN = ("on_receive", "on_start", "on_stop", "on_failure", "on_shutdown")
 
 
 def receives(*message_types: Any) -> Callable[[F], F]:

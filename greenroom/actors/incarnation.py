@@ -17,14 +17,14 @@ from typing import Any
 import pykka
 
 from greenroom.actors.claims import Claim, Notice, Watch
-from greenroom.actors.errors import ActorDead, ActorFailed, UnhandledMessage
+from greenroom.actors.errors import ActorDead, ActorFailed, DeathPact, IgnoreStart, UnhandledMessage
 from greenroom.actors.handlers import nearest
 from greenroom.actors.ids import current_ids
 from greenroom.actors.mailbox import Admitted, Yield, bare
 from greenroom.actors.pykka_compat import LoopActorHooks, attach, log_failure, run_mail
 from greenroom.messages.events import ActorFailed as ActorFailedEvent
 from greenroom.messages.events import ActorStarted, ActorStopped
-from greenroom.messages.signals import ExitReason
+from greenroom.messages.signals import Down, ExitReason, ShutDown, Started
 
 _SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -32,7 +32,7 @@ _SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GE
 class Birth:
     """An incarnation that was asked for and has not begun. It is handled under the ids of who asked."""
 
-    __slots__ = ("actor", "args", "cls", "ids", "kwargs", "life", "parent")
+    __slots__ = ("actor", "announce", "args", "cls", "ids", "kwargs", "life", "parent")
 
     def __init__(
         self, cls: type[LoopActorHooks], args: Any, kwargs: Any, parent: "Incarnation | None"
@@ -42,6 +42,8 @@ class Birth:
         self.args = args
         self.kwargs = kwargs
         self.parent = parent
+        self.announce = False
+        """The parent gets a Started."""
         self.ids = current_ids.get()
         self.actor: LoopActorHooks | None = None
 
@@ -50,8 +52,8 @@ class Incarnation:
     """One life. Stands for the actor's `actor_stopped` too: is_set, set and wait are those of an Event."""
 
     __slots__ = (
-        "_event", "_failure_told", "actor", "began_s", "cell", "children", "claims", "ended", "error",
-        "handled", "home", "keyed", "number", "parent", "reason", "ref", "stopped", "watches",
+        "_event", "_failure_told", "actor", "announcing", "began_s", "cell", "children", "claims", "ended",
+        "error", "handled", "home", "keyed", "number", "parent", "reason", "ref", "stopped", "watches",
     )  # fmt: skip
 
     def __init__(self, cell: Any, ref: Any, number: int, parent: "Incarnation | None") -> None:
@@ -73,6 +75,8 @@ class Incarnation:
         self.ended = False
         self.handled = 0
         self.began_s = 0.0
+        self.announcing: bool | None = None
+        """The parent is to be told of the start: True, when on_start returns; None, when the actor says so."""
         self._failure_told = False
         self._event: threading.Event | None = None
 
@@ -103,6 +107,7 @@ class Incarnation:
     def begin(self, birth: Birth) -> None:
         """The actor is made and started; a failure of its constructor or on_start is its own."""
         self.began_s = self.home.clock.now_s()
+        self.announcing = birth.announce
         self.home.turn.bind(birth.ids)
         try:
             actor = birth.actor
@@ -115,8 +120,20 @@ class Incarnation:
                 pykka.ActorRegistry.register(self.ref)
             self.home.report(ActorStarted, actor=self.cell.path, kind=self.cell.kind, incarnation=self.number)
             actor.on_start()
+            if self.announcing:
+                self.announce()
+        except IgnoreStart:
+            self.announcing = birth.announce
+            self.announce(ignored=True)
+            self.exit("normal", None)
         except BaseException as error:  # noqa: BLE001  (a start's failure is this actor's exit)
             self.fail(error, "on_start")
+
+    def announce(self, *, ignored: bool = False) -> None:
+        """The start is over: the parent that asked for it is told, unless it is over in another sense already."""
+        if self.announcing is not False and not self.stopped and self.parent is not None:
+            self.parent.cell.post(Started(self.ref, self.number, ignored))
+        self.announcing = False
 
     def run(self) -> None:
         """One turn's worth of mail has been handled."""
@@ -144,9 +161,22 @@ class Incarnation:
                 self.home.bury(notice.message, self.cell, "stale_epoch")
             return None
         claim.settle()
-        if type(claim) is Watch and self.watches is not None and self.watches.get(claim.target) is claim:
-            del self.watches[claim.target]
+        if type(claim) is Watch:
+            return self._receive_down(claim, notice.message)
         return self.dispatch(notice.message)
+
+    def _receive_down(self, watch: Watch, down: Down) -> Any:
+        if self.watches is not None and self.watches.get(watch.target) is watch:
+            del self.watches[watch.target]
+        try:
+            return self.dispatch(down)
+        except UnhandledMessage as unhandled:
+            if not watch.since:
+                raise DeathPact(f"{down.ref}, which it watched, ended as {down.reason}") from unhandled
+            # Its own child, which it need not ask about: a quiet end is not even a dead letter.
+            if down.reason in ("normal", "shutdown"):
+                return None
+            raise
 
     def receive_admitted(self, admitted: Admitted) -> Any:
         """The message leaves the admission count and is handled."""
@@ -157,6 +187,11 @@ class Incarnation:
         """The message's handler has run; returns what it returned."""
         table = type(self.actor).handler_table
         return (table.get(type(message)) or self.find_handler(message))(self.actor, message)
+
+    def receive_shut_down(self, order: ShutDown) -> None:
+        """Its supervisor wants it down. An order for an earlier incarnation is none."""
+        if order.incarnation == self.number:
+            self.actor.on_shutdown()
 
     # -- the end --------------------------------------------------------------------------------------
 

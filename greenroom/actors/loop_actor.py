@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import pykka
 
-from greenroom.actors.claims import Ask, Deferred, Notice, Running, Timer, Watch
+from greenroom.actors.claims import Ask, Deferred, Hold, Notice, Running, Timer, Watch
 from greenroom.actors.errors import ActorDead, UnhandledMessage
 from greenroom.actors.future import Future
 from greenroom.actors.handlers import handler_names
@@ -26,7 +26,7 @@ from greenroom.actors.pykka_compat import (
     put_ask,
 )
 from greenroom.actors.ref import Ref
-from greenroom.messages.signals import Down, ExitReason, TaskDone
+from greenroom.messages.signals import ExitReason, ShutDown, TaskDone
 
 V = TypeVar("V")
 A = TypeVar("A", bound="LoopActor")
@@ -127,22 +127,45 @@ class LoopActor(LoopActorHooks):
         self, cls: type[A], *args: Any, name: str | None = None, cell: Any = None, **kwargs: Any
     ) -> Ref[A]:
         """A child at `self.path/name`, or in `cell`: it ends with this actor; a Down comes when it ends."""
+        if cell is None:
+            cell = self._life.home.make_cell(cls, f"{self._life.cell.path}/{name or cls.kind}")
+        return cast("Ref[A]", self._bear(Birth(cls, args, kwargs, self._life), cell))
+
+    def spawn_announced(self, cls: type[A], args: Any, kwargs: Any, cell: Any) -> Ref[A]:
+        """As `spawn`, in a cell; and a Started comes when its start is over, before any Down."""
+        birth = Birth(cls, args, kwargs, self._life)
+        birth.announce = True
+        return cast("Ref[A]", self._bear(birth, cell))
+
+    def _bear(self, birth: Birth, cell: Any) -> Ref[Any]:
         life = self._life
         if life.ended:
             raise ActorDead(f"{self} has ended and spawns no more")
-        if cell is None:
-            cell = life.home.make_cell(cls, f"{life.cell.path}/{name or cls.kind}")
-        birth = cell.expect(Birth(cls, args, kwargs, life))
+        cell.expect(birth)
         if life.children is None:
             life.children = {}
         life.children.pop(cell, None)
         life.children[cell] = birth.life.number
         self._watch(cell, birth.life.number, through_restarts=False)
         cell.launch()
-        return cast("Ref[A]", birth.life.ref)
+        return cast("Ref[Any]", birth.life.ref)
+
+    def hold(self, cell: Any) -> Hold:
+        """The held cell is closed when this actor ends, however it does; `.settle()` takes that back."""
+        return Hold(self._life, cell)
+
+    def start_later(self) -> None:
+        """For `on_start`: the start is over when `started` is called, not when this hook returns."""
+        if self._life.announcing:
+            self._life.announcing = None
+
+    def started(self) -> None:
+        """The start that `start_later` drew out is over: the parent is told. Idempotent."""
+        self._life.announce()
 
     def watch(self, ref: Ref[Any], *, through_restarts: bool = False) -> None:
-        """One Down comes as mail when the actor there ends; at once if it is dead.
+        """One Down comes as mail when the actor there ends; at once if it is dead. Without a handler for it this
+        actor ends too (DeathPact).
 
         Watching twice is watching once. With `through_restarts` it comes when no incarnation will follow.
         """
@@ -193,8 +216,15 @@ class LoopActor(LoopActorHooks):
             if older is not None:
                 older.cancel()
             life.keyed[key] = timer
+            timer.key = key
         life.home.start_timer(timer)
         return timer
+
+    def cancel_timer(self, key: Any) -> None:
+        """No message of the timer with that key comes, if there is one."""
+        timer = (self._life.keyed or {}).get(key)
+        if timer is not None:
+            timer.cancel()
 
     def ask(self, ref: pykka.ActorRef[Any], message: Any, *, timeout_s: float, tag: Any = None) -> None:
         """Reply(tag, value) or AskFailed(tag, error) comes as mail. Asks actors of any runtime."""
@@ -228,18 +258,26 @@ class LoopActor(LoopActorHooks):
         if life.ended:
             coroutine.close()
             return
-        running = Running(life, tag)
+        running = Running(life, tag, coroutine)
         running.task = life.home.start_task(_contain(coroutine), f"{life.cell.path}: {tag}")
         running.task.add_done_callback(running.done)
 
     # -- hooks ----------------------------------------------------------------------------------------
 
+    def on_shutdown(self) -> None:
+        """The supervisor wants this actor down. Unless overridden it ends at once, as `shutdown`.
+
+        One that needs time (to flush, to let children end) begins that here and calls `self.exit("shutdown")`
+        later; behind its spec's `shutdown_s` it is killed.
+        """
+        self.exit("shutdown")
+
     def on_receive(self, message: Any) -> Any:
-        """What no handler takes. Unless overridden: a dead letter, and an error for the asker."""
+        """What no handler takes. Unless overridden: a dead letter, and an error for the asker. The Down of a
+        child that ended as normal or shutdown is none.
+        """
         if isinstance(message, TaskDone) and message.error is not None:
             raise message.error
-        if isinstance(message, Down) and message.reason in ("normal", "shutdown"):
-            return
         raise UnhandledMessage(f"{self} has no handler for {type(message).__name__}")
 
 
@@ -253,6 +291,7 @@ async def _contain(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 _KERNEL: dict[type, Callable[[Any, Any], Any]] = {
     ActorStop: lambda actor, _: actor.actor_stopped.stop(),
+    ShutDown: lambda actor, order: actor.actor_stopped.receive_shut_down(order),
     Notice: lambda actor, notice: actor.actor_stopped.receive_notice(notice),
     Admitted: lambda actor, admitted: actor.actor_stopped.receive_admitted(admitted),
     **dict.fromkeys(ProxyMessages, handle_proxy),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SystemStatus,
     )
     from greenroom.messages.breaker_config import BreakerConfig
+    from greenroom.messages.census import ActorCensus, Census, RestartWindow
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
     from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
     from greenroom.messages.config import ProviderConfig, SystemConfig
@@ -166,6 +167,7 @@ __all__ = [
     "LOW_LATENCY",
     "NO_ANSWER",
     "NO_USAGE",
+    "ActorCensus",
     "AdmissionRefused",
     "Answer",
     "AttemptRecord",
@@ -177,6 +179,7 @@ __all__ = [
     "Capabilities",
     "CapabilityLookup",
     "CatalogStatistics",
+    "Census",
     "ChatRequest",
     "Checkpoint",
     "Choice",
@@ -251,6 +254,7 @@ __all__ = [
     "RequestRejected",
     "RequestStatistics",
     "ResponseFormat",
+    "RestartWindow",
     "ResumeMode",
     "RetryState",
     "RetryStore",
@@ -320,6 +324,7 @@ _HOMES = {
     "batch": "DeltaBatch",
     "breaker": "BreakersStatistics BreakerStatus Place ProviderStatus SystemStatus",
     "breaker_config": "BreakerConfig",
+    "census": "ActorCensus Census RestartWindow",
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",
     "contracts": (

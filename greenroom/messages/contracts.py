@@ -171,7 +171,7 @@ class Transport(Protocol):
         """A fresh connection. Raises TransportError within the time."""
 
     def close(self) -> None:
-        """Nothing more will be asked; frees what links share."""
+        """Frees what links share. What is asked later makes it anew."""
 
 
 class Ear(Protocol):

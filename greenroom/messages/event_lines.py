@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from greenroom.messages import breaker_events, events
+from greenroom.messages import breaker_events, events, supervisor_events
 from greenroom.messages.events import Event
 
-_SCHEMA = (events.__name__, breaker_events.__name__)
-"""The modules whose events are greenroom's own; a host's or a test's are not of the schema."""
+_MODULES = frozenset({events.__name__, breaker_events.__name__, supervisor_events.__name__})
 
 
 def event_json(event: Event) -> str:
@@ -29,7 +28,7 @@ def event_from_json(line: str | bytes) -> Event:
 @cache
 def event_types() -> dict[str, type[Event]]:
     """Every event of this schema by its name."""
-    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in _SCHEMA}
+    return {kind.name: kind for kind in _below(Event) if "name" in vars(kind) and kind.__module__ in _MODULES}
 
 
 def _below(kind: type[Event]) -> Iterator[type[Event]]:

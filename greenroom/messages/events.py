@@ -101,30 +101,6 @@ class DispatcherStopped(Event):
     abandoned: int = 0
 
 
-class SupervisorEvent(Event):
-    """Common fields of the supervisor family."""
-
-    child: str
-    restarts: int = 0
-    window_s: float | None = None
-
-
-class ChildRestartScheduled(SupervisorEvent):
-    name = "supervisor.restart_scheduled"
-    delay_s: float
-    cause: str
-
-
-class ChildRestarted(SupervisorEvent):
-    name = "supervisor.child_restarted"
-    incarnation: int
-
-
-class IntensityExceeded(SupervisorEvent):
-    name = "supervisor.intensity_exceeded"
-    intensity: int
-
-
 class StreamEvent(Event):
     """Common fields of the stream family."""
 

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 ExitReason = Literal["normal", "shutdown", "killed", "failed"]
 """Why an actor ended: by itself or on request, with its parent or the system, abandoned, or by a failure."""
@@ -41,6 +41,27 @@ class Down:
     reason: ExitReason
     error: BaseException | None = None
     incarnation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The incarnation of a child is up, told to the parent that asked for it; before any Down of it.
+
+    `ignored`: it said that it is not needed (`IgnoreStart`), and ends as `normal`.
+    """
+
+    ref: Any
+    incarnation: int
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """Control, from a supervisor to that incarnation of a child: end, in order and soon."""
+
+    late_is_fine: ClassVar[bool] = True
+
+    incarnation: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,9 +114,8 @@ class RequestScope(LoopActor):
         self._state, self._over = "running", None
         self._gate.open_epoch(self._epoch)
         self._history.begin(self._since_start_s())
-        name = f"stream-{self._epoch}"
         told = (self.ref, self._job, self._gate, self._epoch, self._resume)
-        self._stream = self.spawn(StreamActor, *told, name=name)
+        self._stream = self.spawn(StreamActor, *told, name=f"stream-{self._epoch}")
 
     @receives(AttemptOver)
     def on_attempt_over(self, over: AttemptOver) -> None:
@@ -213,6 +212,9 @@ class RequestScope(LoopActor):
     @receives(Cancel)
     def on_cancel(self, message: Cancel) -> None:
         self._stop_request(message.by)
+
+    def on_shutdown(self) -> None:
+        self._stop_request("shutdown")
 
     @receives(DeadlineOver)
     def on_deadline_over(self, _: DeadlineOver) -> None:
@@ -384,8 +386,7 @@ class RequestScope(LoopActor):
         self._history.record(over, self._job.target, decision, failure, self._since_start_s(), wait_s)
 
     def _since_start_s(self) -> float:
-        now_s: float = self.clock.now_s()
-        return now_s - self._job.started_s
+        return float(self.clock.now_s() - self._job.started_s)
 
     def _deadline_left_s(self) -> float:
         return max(self._job.options.deadline_s - self._since_start_s(), 0.0)

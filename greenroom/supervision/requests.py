@@ -6,12 +6,11 @@ Admission mail is bounded by `max_streams`.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from greenroom.actors.claims import Timer
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
-from greenroom.actors.loop_actor import LoopActor
 from greenroom.messages.answer import NO_ANSWER
 from greenroom.messages.commands import (
     AwaitIdle,
@@ -34,9 +33,13 @@ from greenroom.supervision.leases import abandon
 from greenroom.supervision.model_match import Mismatches
 from greenroom.supervision.request_scope import RequestScope
 from greenroom.supervision.scope_events import ScopeTeller
+from greenroom.supervision.spec import ChildSpec
+from greenroom.supervision.supervisor import DynamicSupervisor
 
 GRACES_FEW = 64
 """As many timers of absent streams are kept without looking whether they still matter."""
+SCOPE_END_S = 1.0
+"""In which a scope that is ordered down closes its channel."""
 LOST_S = 5.0
 """Longer than any caller's thread stands between putting its job down and sending it."""
 
@@ -141,18 +144,19 @@ def closing(job: Job, failure: Failure, now_s: float) -> Completion[Any]:
     )  # fmt: skip
 
 
-class Requests(LoopActor):
+SCOPE = ChildSpec("scope", RequestScope, restart="temporary", shutdown_s=SCOPE_END_S)
+"""Every scope's. What can be saved of a request, its scope saves."""
+
+
+class Requests(DynamicSupervisor):
     """See the module. One a system."""
 
     kind = "requests"
-    essential: ClassVar[bool] = True
-    """Without it nothing works: the root falls with it."""
 
     def __init__(self, live: LiveRequests, max_streams: int) -> None:
         super().__init__()
         self._live = live
         self._max_streams = max_streams
-        self._scopes: dict[Any, str] = {}
         self._waiting_for_idle: list[Any] = []
         self._graces: dict[str, Timer] = {}
         """The newest of each stream; some are of streams whose consumer is back."""
@@ -162,6 +166,7 @@ class Requests(LoopActor):
         )
 
     def on_start(self) -> None:
+        super().on_start()
         self._absences = Absences(self._live.absent, self.clock, self.events, self.path)
         self._mismatches = Mismatches(self.events, self.clock, self.path)
         for absence in self._live.absent.values():
@@ -201,9 +206,7 @@ class Requests(LoopActor):
             message.cell.close()
             return
         self._counts["admitted"] += 1
-        scope = self.spawn(RequestScope, self.ref, job, cell=message.cell)
-        message.cell.close()  # with its one incarnation
-        self._scopes[scope] = job.stream_id
+        self.adopt(job.stream_id, SCOPE, (self.ref, job), message.cell)
 
     def _refusal(self) -> ErrorEvidence | None:
         if not self._live.admitting:
@@ -244,8 +247,9 @@ class Requests(LoopActor):
         self._absences.grace_over(message)
 
     @receives(Down)
-    def on_scope_down(self, down: Down) -> None:
-        stream_id = self._scopes.pop(down.ref, None)
+    def on_down(self, down: Down) -> None:
+        stream_id = self._names.get(down.ref.cell)
+        super().on_down(down)
         job = self._live.jobs.pop(stream_id, None) if stream_id is not None else None
         if job is not None:
             job.gate.fence()
@@ -254,7 +258,7 @@ class Requests(LoopActor):
             self._close(job, ErrorEvidence(kind="crash", message=text))
             self._counts["failed"] += 1
             self._counts["attempts"] += job.gate.epoch_opened
-        if not self._scopes:
+        if not self._cells:
             for answer in self._waiting_for_idle:
                 answer.set(None)
             self._waiting_for_idle.clear()
@@ -275,13 +279,13 @@ class Requests(LoopActor):
 
     @receives(CancelAll)
     def on_cancel_all(self, message: CancelAll) -> None:
-        for scope in self._scopes:
-            scope.tell_control(Cancel(message.by))
+        for scope in self._cells.values():
+            scope.ref.tell_control(Cancel(message.by))
 
     @receives(AwaitIdle)
     def on_await_idle(self, _: AwaitIdle) -> None:
         answer = self.defer()
-        if self._scopes:
+        if self._cells:
             self._waiting_for_idle.append(answer)
         else:
             answer.set(None)
@@ -290,3 +294,8 @@ class Requests(LoopActor):
     def on_get_statistics(self, _: GetStatistics) -> RequestStatistics:
         totals = {f"{name}_total": count for name, count in self._counts.items()}
         return RequestStatistics(live=len(self._live.jobs), max_streams=self._max_streams, **totals)
+
+
+def requests_child(live: LiveRequests, max_streams: int, cell: Any) -> ChildSpec:
+    """Its spec, for the root. `live` outlives it."""
+    return ChildSpec("requests", Requests, (live, max_streams), cell=cell, type="supervisor")

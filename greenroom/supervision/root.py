@@ -1,78 +1,64 @@
-"""The root of the tree: starts the long-lived actors and starts one again, in its own cell, when it crashes.
+"""The tree of one system, from its root down: what is restarted when it crashes, and what falls with what.
 
-one_for_one: a child's crash touches no other. Too many restarts in the period: the child stays down, that is
-told, its class's `given_up(state, *args)` frees what it held, and what needs it fails typed; with an essential
-child the root falls, and with it the dispatcher, whose death ends every open stream. What a child must not lose
-stands in its cell, or is an argument that outlives it.
+    / (one_for_one)      without it the dispatcher falls, and with that every open stream ends
+    |- services          catalogue ...: restarts are deferred in a storm, never given up
+    |- endpoints         a connection actor for each provider: likewise, each with its own back-off
+    '- requests          one dynamic supervisor; without it nothing works: its storm is the root's end
+
+Stopped in the reverse order: requests first. What a crash of a connection must not lose stands in its cell, which
+the system holds. A crash of the supervisor of endpoints costs their connections: its children end with it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from greenroom.actors.handlers import receives
-from greenroom.actors.loop_actor import LoopActor
-from greenroom.messages.events import ChildRestarted, IntensityExceeded
-from greenroom.messages.signals import Down
-from greenroom.supervision.intensity import add_restart
+from greenroom.actors.connection import Connection
+from greenroom.actors.connection_table import Table
+from greenroom.actors.pool import Pool
+from greenroom.messages.config import ProviderConfig
+from greenroom.messages.contracts import Transport
+from greenroom.supervision.spec import Backoff, ChildSpec, SupervisorOptions
+from greenroom.supervision.supervisor import Supervisor
 
 INTENSITY = 10
 PERIOD_S = 60.0
+BRANCH_BACKOFF = Backoff(0.1, 10.0, at_once=5)
+"""Of services and connections: a crash now and then costs nobody a wait, a crash loop does not burn the CPU."""
+
+ROOT_OPTIONS = SupervisorOptions(intensity=INTENSITY, period_s=PERIOD_S)
 
 
-@dataclass(slots=True)
-class Permanent:
-    """A child that is started with the system and again after a crash. `cell` holds its stable address."""
-
-    name: str
-    cls: type[LoopActor]
-    args: tuple[Any, ...]
-    cell: Any
-    restarts: tuple[float, ...] = field(default=())
-
-
-class TooManyRestarts(Exception):  # noqa: N818  (reads as what happened)
-    """An essential child crashed too often."""
-
-
-class Root(LoopActor):
+class Root(Supervisor):
     """See the module."""
 
     kind = "root"
 
-    def __init__(self, children: tuple[Permanent, ...]) -> None:
-        super().__init__()
-        self._children = {child.cell: child for child in children}
 
-    def on_start(self) -> None:
-        for child in self._children.values():
-            self._start(child)
+def tree(
+    services: Iterable[ChildSpec], endpoints: Iterable[ChildSpec], requests: ChildSpec
+) -> tuple[ChildSpec, ...]:
+    """The specs of the root's children."""
+    return (branch("services", services), branch("endpoints", endpoints), requests)
 
-    def on_failure(self, *_: Any) -> None:
-        self.dispatcher.loop.stop()
 
-    def _start(self, child: Permanent) -> None:
-        self.spawn(child.cls, *child.args, cell=child.cell)
+def branch(name: str, children: Iterable[ChildSpec]) -> ChildSpec:
+    """A supervisor that outlives its children's storms."""
+    specs = tuple(children)
+    intensity = INTENSITY * max(len(specs), 1)
+    options = SupervisorOptions(
+        intensity=intensity, period_s=PERIOD_S, on_storm="defer", backoff=BRANCH_BACKOFF
+    )
+    return ChildSpec(name, Supervisor, (specs, options), type="supervisor")
 
-    @receives(Down)
-    def on_down(self, down: Down) -> None:
-        child = self._children.get(down.ref.cell)
-        if child is None or down.reason == "shutdown":
-            return
-        now_s = self.clock.now_s()
-        child.restarts, allowed = add_restart(child.restarts, now_s, INTENSITY, PERIOD_S)
-        facts: dict[str, Any] = {
-            "at_s": self.clock.wall_s(), "actor": child.cell.path, "child": child.name,
-            "restarts": len(child.restarts), "window_s": PERIOD_S,
-        }  # fmt: skip
-        if not allowed:
-            self.events.emit(IntensityExceeded(intensity=INTENSITY, **facts))
-            if getattr(child.cls, "essential", False):
-                raise TooManyRestarts(f"{child.name} crashed {len(child.restarts)} times in {PERIOD_S:g} s")
-            child.cell.close()
-            given_up: Callable[..., None] | None = getattr(child.cls, "given_up", None)
-            if given_up is not None:
-                given_up(child.cell.state, *child.args)
-            return
-        self._start(child)
-        self.events.emit(ChildRestarted(incarnation=child.cell.incarnation, **facts))
+
+def connection(name: str, config: ProviderConfig, transport: Transport, cell: Any) -> ChildSpec:
+    """The connection actor of one provider. Its pool outlives it in the cell."""
+    return ChildSpec(
+        name, Connection, (name, config, transport), cell=cell, check=Table.check,
+        state=partial(_table, config.max_connections, config.keep_alive_s),
+    )  # fmt: skip
+
+
+def _table(max_connections: int, keep_alive_s: float) -> Table:
+    return Table(Pool(max_connections, keep_alive_s))

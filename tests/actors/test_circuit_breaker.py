@@ -11,7 +11,8 @@ from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.testkit import ManualClock, Recorder, running_dispatcher, settle
 from greenroom.messages import BreakerConfig, ErrorEvidence, Place, ProviderConfig, SystemConfig
 from greenroom.messages.commands import Granted, Reserve, Settle
-from greenroom.supervision.root import INTENSITY, Permanent, Root
+from greenroom.supervision.root import BRANCH_BACKOFF, ROOT_OPTIONS, Root, branch
+from greenroom.supervision.spec import ChildSpec
 
 URL = "http://a.example/v1"
 RULES = BreakerConfig(min_calls=2, probes=1, open_s=5.0, open_jitter=0.0)
@@ -24,8 +25,8 @@ class Desk:
         config = SystemConfig(providers={"p": ProviderConfig(base_url=URL)}, breaker=RULES)
         self.dispatcher, self.clock, self.events = dispatcher, clock, events
         self.desk = BreakerDesk(dispatcher, config, Random(1))
-        child = Permanent("breakers", CircuitBreaker, (), self.desk.cell)
-        dispatcher.spawn(Root, (child,), path="/")
+        child = ChildSpec("breakers", CircuitBreaker, (self.desk.table,), cell=self.desk.cell)
+        dispatcher.plant(Root, [branch("services", [child])], ROOT_OPTIONS)
         settle(dispatcher)
 
     def attempt(self, number: int, *, failed: bool, model: str = "m") -> bool:
@@ -73,7 +74,7 @@ def test_a_round_of_trouble_is_told_from_the_opening_to_the_close(desk: Desk) ->
     assert desk.told() == ["breaker.opened", "breaker.half_open", "breaker.closed"]
     opened, half_open, _ = (event for event in desk.events.events if event.name.startswith("breaker."))
     assert (opened.key, opened.cause, opened.open_s, opened.failure_rate) == ("p/m", "failures", 5.0, 1.0)
-    assert (opened.error_class, opened.actor) == ("overloaded", "/breakers")
+    assert (opened.error_class, opened.actor) == ("overloaded", "/services/breakers")
     assert (half_open.permits, half_open.refused) == (1, 1)
 
 
@@ -100,16 +101,18 @@ def test_a_crash_forgets_nothing_and_the_next_one_keeps_the_time(desk: Desk) -> 
     assert desk.told() == ["breaker.opened", "breaker.half_open"]
 
 
-def test_without_its_actor_a_breaker_goes_on_and_only_the_telling_stops(desk: Desk) -> None:
-    for _ in range(INTENSITY + 1):
+def test_while_its_actor_waits_for_a_restart_a_breaker_goes_on_and_is_told_of_later(desk: Desk) -> None:
+    for _ in range(BRANCH_BACKOFF.at_once + 1):
         desk.crash()
-    assert desk.desk.cell.closed
+    assert desk.desk.cell.life is None
     for number in range(2):
         desk.attempt(number, failed=True)
     assert not desk.attempt(3, failed=False)
+    assert (desk.state(), desk.told()) == ("open", [])
+    desk.clock.advance(BRANCH_BACKOFF.min_s)
+    assert desk.told() == ["breaker.opened"]
     desk.clock.advance(5.0)
-    assert desk.attempt(4, failed=False)
-    assert (desk.state(), desk.told()) == ("closed", [])
+    assert desk.told() == ["breaker.opened", "breaker.half_open"]
 
 
 def test_hands_are_told_of_too_and_hold(desk: Desk) -> None:

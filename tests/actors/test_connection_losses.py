@@ -68,34 +68,75 @@ def test_hundreds_that_cannot_be_sent_are_refused_one_after_the_other(rig: Rig) 
     rig.check_nothing_left()
 
 
-def test_an_endpoint_that_is_given_up_closes_what_is_idle_and_lets_the_live_end(rig: Rig) -> None:
+def test_a_table_that_crashed_two_in_a_row_is_dropped_and_the_live_end_well(rig: Rig) -> None:
     started, wire = rig.open()
     wire.head().send("t a")
-    for _ in range(11):
+    for _ in range(2):
         rig.crash("/endpoints/fake")
-    assert rig.transport.closed
+    dropped = rig.log.of("supervisor.state_dropped")
+    assert [(event.child, event.why) for event in dropped] == [("fake", "poisoned")]
     assert not wire.aborted
     wire.send("done").end()
     assert started.stream.result(timeout=0).text == "a"
-    assert wire.link.closed
+    assert wire.link.closed, "the pool that it came from is no more"
 
 
-def test_an_endpoint_that_is_given_up_idle_closes_its_links(rig: Rig) -> None:
+def test_a_table_whose_actor_lived_calmly_between_its_crashes_is_kept(rig: Rig) -> None:
     _, wire = rig.open()
     wire.head().send("done").end()
-    assert not wire.link.closed
-    for _ in range(11):
+    for _ in range(3):
         rig.crash("/endpoints/fake")
+        rig.advance(6)
+    assert not wire.link.closed
+    assert rig.log.of("supervisor.state_dropped") == []
+
+
+def test_a_table_that_is_not_fit_is_dropped(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("t a")
+    rig.endpoint.state.pool.busy.clear()
+    rig.crash("/endpoints/fake")
+    dropped = rig.log.of("supervisor.state_dropped")
+    assert [(event.child, event.why) for event in dropped] == [("fake", "unfit")]
+    wire.send("done").end()
+
+
+def test_a_stream_whose_table_was_dropped_leaves_no_exchange_behind(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("t a")
+    for _ in range(2):
+        rig.crash("/endpoints/fake")
+    rig.actor("/requests/s1/stream-1").ref.kill()
+    rig.settle()
+    wire.send("t b")
+    assert wire.aborted
+
+
+def test_an_endpoint_that_waits_when_the_system_stops_closes_its_links(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("done").end()
+    rig.crash_into_wait("/endpoints/fake")
+    rig.stop()
     assert wire.link.closed
     assert rig.transport.closed
 
 
 def test_a_stream_that_ends_with_its_system_lets_its_wire_go_though_nobody_watches(rig: Rig) -> None:
     _, wire = rig.open()
-    for _ in range(11):
-        rig.crash("/endpoints/fake")
+    rig.crash_into_wait("/endpoints/fake")
     rig.stop()
     assert wire.aborted
+
+
+def test_a_killed_supervisor_of_endpoints_costs_their_connections_and_no_more(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("done").end()
+    rig.actor("/endpoints").ref.kill()
+    rig.settle()
+    assert wire.link.closed
+    started, wire = rig.open()
+    wire.head().send("t a", "done").end()
+    assert started.stream.result(timeout=0).text == "a"
 
 
 def test_what_is_opened_comes_with_the_ids_of_its_own_request(

@@ -25,7 +25,8 @@ from greenroom.messages.contracts import ModelListError, ModelQuery, Target
 from greenroom.messages.failures import ErrorEvidence, SystemDown
 from greenroom.messages.models import ListedModels, ModelInfo, ModelListUnavailable
 from greenroom.supervision.model_check import list_failure
-from greenroom.supervision.root import Permanent, Root
+from greenroom.supervision.root import Root
+from greenroom.supervision.spec import ChildSpec
 
 LIMIT_S = 10.0
 DOWN = ErrorEvidence(kind="transport", message="down")
@@ -321,7 +322,7 @@ def test_a_predecessors_fetch_is_not_its_successors(no_leaks: None) -> None:
     clock, events = ManualClock(now_s=1000.0), Recorder()
     with running_dispatcher(clock=clock, events=events, slow_handler_s=30.0) as dispatcher:
         cell = dispatcher.new_cell("/models", "model_catalog")
-        child = Permanent("models", ModelCatalog, (CacheRules(), list_failure), cell)
+        child = ChildSpec("models", ModelCatalog, (CacheRules(), list_failure), cell=cell)
         dispatcher.spawn(Root, (child,), path="/")
         desk = Desk(dispatcher, clock, events, first, cell.ref)
         place = desk.place(source=lambda: next(sources))

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import greenroom.messages
 from greenroom.messages import Event, event_from_json, event_json, event_types
 from greenroom.messages.events import SCHEMA_VERSION, StreamOpened
 
@@ -45,7 +46,7 @@ def schema() -> dict[str, Any]:
 
 def all_kinds(base: type[Event] = Event) -> list[type[Event]]:
     found = [sub for kind in base.__subclasses__() for sub in [kind, *all_kinds(kind)]]
-    return [kind for kind in found if kind.__module__.startswith("greenroom.messages.")]
+    return [kind for kind in found if kind.__module__.startswith(greenroom.messages.__name__)]
 
 
 def test_the_schema_changes_only_on_purpose() -> None:

@@ -110,7 +110,7 @@ def test_every_model_is_closed_frozen_and_hides_its_input(kind: type[Value]) -> 
 
 @pytest.mark.parametrize("kind", all_values(), ids=lambda kind: kind.__name__)
 def test_every_public_value_says_what_it_is(kind: type[Value]) -> None:
-    if not kind.__module__.endswith(".events") and "[" not in kind.__name__:
+    if not kind.__module__.endswith("events") and "[" not in kind.__name__:
         assert kind.__doc__, f"{kind.__name__} has no docstring"
 
 

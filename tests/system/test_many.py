@@ -92,8 +92,8 @@ def test_nothing_is_left_of_two_thousand_streams(start: object) -> None:
         assert outcomes["cancelled"] >= LEAKS / 8
         assert statistics.requests.live == 0
         assert statistics.endpoints[0].busy == statistics.endpoints[0].waiting == 0
-        # root, requests, the catalogue, the breakers', one connection
-        assert statistics.runtime.actors == 5
+        # root, requests, services, endpoints, the catalogue, the breakers', one connection
+        assert statistics.runtime.actors == 7
         assert set(threading.enumerate()) <= threads
     gc.collect()
 
@@ -132,7 +132,7 @@ def _settled(system: ActorSystem) -> SystemStatistics:
         statistics = system.statistics()
         if (
             statistics.requests.live == 0
-            and statistics.runtime.actors == 5
+            and statistics.runtime.actors == 7
             and not statistics.endpoints[0].busy
         ):
             return statistics

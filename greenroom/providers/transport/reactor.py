@@ -80,7 +80,7 @@ class ReactorTransport:
             raise evidence.timed_out(self.origin, timeout_s, step.name) from None
 
     def close(self) -> None:
-        """Nothing more will be asked. Links live on."""
+        """A look-up that nobody waits for any more is ended. Links live on."""
         self._lookup.close()
 
     async def _connect(self, step: _Step) -> ReactorLink:
