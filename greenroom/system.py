@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pykka
 
 from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.breaker_desk import BreakerDesk
 from greenroom.actors.channel import Channel
+from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.clock import SystemClock
 from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
@@ -29,7 +31,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.arguments import check_sink, check_type
+from greenroom.messages.argument_types import check_sink, check_type
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -91,6 +93,7 @@ class ActorSystem(Observed):
         self._counter: pykka.ActorRef[TokenCounter] | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
         self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
+        self._breakers = BreakerDesk(self._dispatcher, config)
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
@@ -127,7 +130,11 @@ class ActorSystem(Observed):
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
         catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
         requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
-        children = tree([catalog], [endpoint.child for endpoint in self._endpoints.values()], requests)
+        table, cell = self._breakers.table, self._breakers.cell
+        breakers = ChildSpec("breakers", CircuitBreaker, (table,), cell=cell)
+        children = tree(
+            [catalog, breakers], [endpoint.child for endpoint in self._endpoints.values()], requests
+        )
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
@@ -245,7 +252,8 @@ class ActorSystem(Observed):
             stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
             options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
-            token_counter=counter, capabilities=capabilities_of, cost_usd=self._prices.cost_usd,
+            token_counter=counter, capabilities=capabilities_of, breakers=self._breakers.table,
+            cost_usd=self._prices.cost_usd,
         )  # fmt: skip
 
     def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":

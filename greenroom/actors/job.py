@@ -10,6 +10,7 @@ from typing import Any
 import pykka
 from pydantic import SecretStr
 
+from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
 from greenroom.actors.history import History, unpriced
@@ -91,8 +92,6 @@ class Hop:
     """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
     models: ModelLookUp | None = None
     """Where its model is looked up first; None: it is not."""
-    breaker: "Ref[Any] | None" = None
-    """Is asked with `Settle` after every attempt and answers with `Settled`; None: there is none."""
 
 
 @dataclass(slots=True)
@@ -116,6 +115,8 @@ class Job:
     """Those of the plan."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
+    breakers: Breakers | None = None
+    """Asked by each attempt just before it is sent; None: by none."""
     capabilities: CapabilityLookup = unable
     """What its targets can do for a cut stream."""
     cost_usd: Callable[[str, str, Usage], float | None] = unpriced
@@ -143,10 +144,6 @@ class Job:
     @property
     def api_keys(self) -> ApiKeys:
         return self.hop.api_keys
-
-    @property
-    def breaker(self) -> "Ref[Any] | None":
-        return self.hop.breaker
 
     @property
     def route(self) -> str | None:
