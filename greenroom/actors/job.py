@@ -15,13 +15,14 @@ from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
 from greenroom.actors.history import History, unpriced
 from greenroom.actors.model_place import ModelLookUp
+from greenroom.actors.parking import ParkingGate
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, CapabilityLookup, Codec, Target
-from greenroom.messages.options import StreamingOptions
+from greenroom.messages.options import Durability, StreamingOptions
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import Capabilities
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.messages.route_plan import Plan
 from greenroom.messages.usage import Usage
 
@@ -117,6 +118,11 @@ class Job:
     """Counts where the provider does not; None: characters are counted."""
     breakers: Breakers | None = None
     """Asked by each attempt just before it is sent; None: by none."""
+    durability: Durability = "memory"
+    parked: Callable[[], None] | None = None
+    """Called when a batch waits for the store; None: none does (durability before_deliver alone)."""
+    resumed: RetryState | None = None
+    """As a store had it: what an earlier life of the request came to."""
     capabilities: CapabilityLookup = unable
     """What its targets can do for a cut stream."""
     cost_usd: Callable[[str, str, Usage], float | None] = unpriced
@@ -126,7 +132,10 @@ class Job:
     history: History = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.channel, self.options.max_output_bytes)
+        if self.parked is None:
+            self.gate = Gate(self.channel, self.options.max_output_bytes)
+        else:
+            self.gate = ParkingGate(self.channel, self.options, self.parked)
         self.history = History(self.cost_usd)
 
     @property

@@ -17,6 +17,7 @@ from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
 from greenroom.actors.keyed import Keyed
 from greenroom.actors.opening import Opening, shifted
+from greenroom.actors.parking import unkept
 from greenroom.actors.sending import asked_of_endpoint, encoded
 from greenroom.actors.stream_alarms import BatchDue, Suspected
 from greenroom.actors.stream_events import StreamTeller
@@ -65,15 +66,13 @@ class StreamActor(Keyed):
         self._decoder: Decoder | None = None
         self._wire: Wire | None = None
         self._held: list[Delta] = []
-        self._batching = False
-        self._last_read_s = 0.0
+        self._batching, self._last_read_s = False, 0.0
         self._opened_s: float | None = None
         self._rate_limits: RateLimits | None = None
         self._first_content_s: float | None = None
         self._any_content = False
         """Content was read; it may be held back still."""
-        self._deltas = 0
-        self._over = False
+        self._deltas, self._over = 0, False
         self._wall_offset_s = job.started_at - job.started_s
         self._clocks: Clocks | None = None
         self._asking = Asking(job, epoch)
@@ -81,6 +80,7 @@ class StreamActor(Keyed):
 
     def on_start(self) -> None:
         self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
+        self._gate.producer = self.ref
         self.take_key(self._job.api_keys, self._job.target, self._options.connect_timeout_s)
 
     def on_failure(self, *_: Any) -> None:
@@ -169,7 +169,7 @@ class StreamActor(Keyed):
             self._fail(ErrorEvidence(kind="protocol", phase="end", message=text))
 
     def _next_seq(self) -> int:
-        return self._gate.checkpoint.seq + len(self._held) + 1
+        return self._gate.taken_seq + len(self._held) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
         if decoded.deltas:
@@ -217,7 +217,7 @@ class StreamActor(Keyed):
             if (refusal := opening.refusal(self._answer_so_far())) is not None:
                 self._fail(refusal)
                 return False
-            begun = opening.begin(self._held, self._gate.checkpoint.seq + 1, last=last)
+            begun = opening.begin(self._held, self._gate.taken_seq + 1, last=last)
             if begun is None:
                 return False
             self._held, self._opening = begun, None
@@ -341,8 +341,7 @@ class StreamActor(Keyed):
         if self._decoder is not None:
             received_at = self._job.started_at + (now_s - self._job.started_s)
             self._take(self._decoder.finish(clean, self._next_seq(), received_at), now_s)
-        text = "the answer's body did not end"
-        self._fail(ErrorEvidence(kind="protocol", phase="body", message=text))
+        self._fail(ErrorEvidence(kind="protocol", phase="body", message="the answer's body did not end"))
 
     # ---- the end of the attempt
 
@@ -392,6 +391,9 @@ class StreamActor(Keyed):
             written_s=None if clocks is None else clocks.written_s - self._job.started_s,
             held_back=clocks is not None and clocks.held_back,
         )  # fmt: skip
+        self._gate.settled(lambda refusal: self._say(over if refusal is None else unkept(over, refusal)))
+
+    def _say(self, over: AttemptOver) -> None:
         # A socket's read brings no ids; what follows from the end has them again.
         self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))
         self.stop()

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from greenroom.messages import breaker_events, events, recovery_events, supervisor_events
+from greenroom.messages import breaker_events, events, recovery_events, store_events, supervisor_events
 from greenroom.messages.events import Event
 
-_HOMES = (breaker_events, events, recovery_events, supervisor_events)
+_HOMES = (breaker_events, events, recovery_events, store_events, supervisor_events)
 _MODULES = frozenset(module.__name__ for module in _HOMES)
 
 

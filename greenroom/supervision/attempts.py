@@ -182,6 +182,9 @@ def is_refused_rung(evidence: ErrorEvidence, situation: Situation) -> bool:
     if evidence.code == MODEL_CHANGED:
         return True
     error_class = classify(evidence)
+    if error_class == "protocol" and situation.mode == "server_cursor":
+        # The server has nothing behind the cursor. Asked again it will have no more; but it may have been cut.
+        return not situation.delivered or any(mode != "server_cursor" for mode in situation.rungs)
     return error_class in _RUNG_REFUSED and not is_retryable(evidence, error_class)
 
 
@@ -283,8 +286,9 @@ def _elsewhere(
 
 
 def _delay_s(evidence: ErrorEvidence, situation: Situation, options: StreamingOptions) -> float:
-    """Never earlier than told."""
-    delay_s = backoff_s(situation.retries + 1, options, situation.random)
+    """Never earlier than told. After a rung that was refused the next one has not been tried yet: no back-off."""
+    refused = is_refused_rung(evidence, situation)
+    delay_s = 0.0 if refused else backoff_s(situation.retries + 1, options, situation.random)
     open_for_s = 0.0 if situation.breaker is None else situation.breaker.open_for_s
     return max(delay_s, evidence.retry_after_s or 0.0, open_for_s)
 

@@ -2,6 +2,8 @@
 
 OVERLAP_MAX = 500
 """Characters of the delivered text that are looked at, and so many of the new one are held back at most."""
+WHOLE_MAX = 65_536
+"""A longer text is not looked for whole at the head of the new one: so much is held back at most."""
 _SURE = 8
 """So long an overlap is no chance."""
 _WORD = 3
@@ -12,9 +14,14 @@ def overlap(delivered: str, head: str, ended: bool) -> int | None:
     """How many characters at the head of the new text repeat the end of the delivered one; None: too early to
     say, a longer head could repeat more. Never None where the head has `ended`.
 
-    The longest such repeat counts. A text that goes round in circles can be told from a repeat by nobody: what
-    was taken off is told on the seam.
+    The longest such repeat counts; all of the delivered text is one, where the model begins anew with it. A text
+    that goes round in circles can be told from a repeat by nobody: what was taken off is told on the seam.
     """
+    if _SURE <= len(delivered) <= WHOLE_MAX:
+        if head.startswith(delivered):
+            return len(delivered)
+        if not ended and delivered.startswith(head):
+            return None
     tail = delivered[-OVERLAP_MAX:]
     if not ended and len(head) < len(tail) and _may_grow(tail, head):
         return None

@@ -54,6 +54,7 @@ from greenroom.supervision.request_ending import TOKENS, RequestEnding
 from greenroom.supervision.scope_alarms import BackOffOver, DeadlineOver
 from greenroom.supervision.seams import FRESH, Start, reset_at, start_of
 from greenroom.supervision.server_cancel import unwanted
+from greenroom.supervision.taking_up import cut_before
 
 
 class RequestScope(RequestEnding):
@@ -73,6 +74,8 @@ class RequestScope(RequestEnding):
         self._route = OnRoute(job)
         self._looked_up = False
         """The model of this hop was, where the request wants that."""
+        self._earlier = cut_before(job)
+        """How an earlier life of the request ended, until that is decided on."""
         self._cut: tuple[ErrorEvidence, int] | None = None
         """The last failure after content, and its attempt: what the user is told where going on was refused."""
 
@@ -89,6 +92,10 @@ class RequestScope(RequestEnding):
     # ---- attempts
 
     def _attempt(self) -> None:
+        earlier, self._earlier = self._earlier, None
+        if earlier is not None:
+            self._decide(earlier)
+            return
         if not self._looked_up:
             self._looked_up = True
             if ask_catalog(self, self._job):

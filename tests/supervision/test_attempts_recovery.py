@@ -62,6 +62,8 @@ NO_KEY = evidence(status=401)
 NO_CREDIT = evidence(status=402)
 ODD = evidence(status=400, adjust="no_stream_options")
 CHANGED = evidence("protocol", code=MODEL_CHANGED)
+CHANGED_LATER = evidence("protocol", code=MODEL_CHANGED, retry_after_s=4.0)
+EMPTY = evidence("protocol", phase="end")
 BREAKER = evidence("refusal", code=BREAKER_OPEN, retry_after_s=3.0)
 TOO_LONG = evidence(status=400, code="context_length_exceeded")
 POLICY = evidence(status=400, code="content_filter")
@@ -87,12 +89,15 @@ RUNGS: list[Row] = [
     ("stale once", STALE, resumed("prefix", "prefix", stale_retries=1), Retry(1.0)),
     ("a field left out while going on", ODD, resumed("prefix", "prefix"), Adjust("no_stream_options")),
     ("a refused rung, the next one", WRONG, resumed("prefix", "prefix", "instruction"),
-     Resume("instruction", 1.0)),
-    ("a refused cursor, the next one", GONE, resumed("server_cursor", "server_cursor", "reset"), Reset(1.0)),
+     Resume("instruction", 0.0)),
+    ("a refused cursor, the next one", GONE, resumed("server_cursor", "server_cursor", "reset"), Reset(0.0)),
     ("a refused cursor of nothing", GONE, situation(mode="server_cursor", said=False, rungs=("server_cursor",)),
-     Retry(1.0, anew=True)),
-    ("another model", CHANGED, resumed("prefix", "prefix", "reset"), Reset(1.0)),
-    ("too long with its prefix", TOO_LONG, resumed("prefix", "prefix", "reset"), Reset(1.0)),
+     Retry(0.0, anew=True)),
+    ("another model", CHANGED, resumed("prefix", "prefix", "reset"), Reset(0.0)),
+    ("too long with its prefix", TOO_LONG, resumed("prefix", "prefix", "reset"), Reset(0.0)),
+    ("nothing behind the cursor", EMPTY, resumed("server_cursor", "server_cursor", "reset"), Reset(0.0)),
+    ("nothing behind the cursor, and no other rung", EMPTY, resumed("server_cursor", "server_cursor"), Retry(1.0)),
+    ("a refusal that tells to wait", CHANGED_LATER, resumed("prefix", "prefix", "reset"), Reset(4.0)),
     ("a reset again", BROKEN, resumed("reset", "reset"), Retry(1.0)),
 ]  # fmt: skip
 

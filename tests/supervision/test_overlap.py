@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from greenroom.supervision.overlap import OVERLAP_MAX, overlap, trimmed_space
+from greenroom.supervision.overlap import OVERLAP_MAX, WHOLE_MAX, overlap, trimmed_space
 
 texts = st.text(alphabet="ab \n.", max_size=40)
 
@@ -33,6 +33,18 @@ def test_only_the_end_of_a_long_text_is_looked_at() -> None:
     delivered = "x" * 100 + "y" * OVERLAP_MAX
     assert overlap(delivered, "x" * 100 + "y" * 10, True) == 0
     assert overlap(delivered, "y" * (OVERLAP_MAX + 1), False) == OVERLAP_MAX
+
+
+def test_a_long_text_that_is_begun_anew_is_waited_for_and_taken_off_whole() -> None:
+    delivered = "".join(f"line {n}\n" for n in range(500))
+    assert overlap(delivered, delivered[:3000], False) is None
+    assert overlap(delivered, delivered + "more", False) == len(delivered)
+    assert overlap(delivered, delivered[:3000] + "otherwise", False) == 0
+
+
+def test_a_text_of_no_end_is_not_held_back() -> None:
+    delivered = "a" * WHOLE_MAX + "b"
+    assert overlap(delivered, "a" * 600, False) == 0
 
 
 @given(texts, texts)
