@@ -142,6 +142,12 @@ CASES = {
             auto="all_significant"),
         (kill("b"), kill("a", reason="normal")), "down a, down c, down top",
     ),
+    "27: one that is to be restarted is not the last": Known(
+        top("one_for_one", Leaf("a", "transient", significant=True), Leaf("b", "transient", significant=True),
+            auto="all_significant"),
+        (burst(ask("start", Leaf("n")), kill("a", reason="normal"), kill("b")),),
+        "down a, down b, start n, start b",
+    ),
     "27: what the supervisor stops is not significant": Known(
         top("one_for_all", Leaf("a", "temporary", significant=True), "b", auto="any_significant"),
         (ask("terminate", "a"), ask("start", Leaf("a", "temporary", significant=True)), kill("b")),
