@@ -109,10 +109,13 @@ class Family(Sequence):
     def terminate_child(self, child: str, token: Any, now_s: float) -> list[Order]:
         """Stop a child; also one whose start does not come to an end."""
         member = self.members.get(child)
-        if member is not None and member.status == "starting" and not self.leaving:
+        starting = member is not None and member.status == "starting" and not self.leaving
+        if member is not None and starting:
             member.unwanted = True
             self._stop(member)
-        return self._command(partial(self._terminate_child, child, token), token, now_s)
+        # A temporary one is forgotten by then, and was there to be terminated all the same.
+        act = partial(self._terminate_child, child, token, was_there=starting)
+        return self._command(act, token, now_s)
 
     def restart_child(self, child: str, token: Any, now_s: float) -> list[Order]:
         """Start a child that is down."""
@@ -175,8 +178,8 @@ class Family(Sequence):
 
         self._work = Work((), (child,), partial(self._order, Answer(token, child)), failed, token)
 
-    def _terminate_child(self, child: str, token: Any, _: float) -> None:
-        if child in self.members:
+    def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
+        if child in self.members or was_there:
             self._work = Work((child,), (), partial(self._order, Answer(token)), token=token)
         else:
             self._refuse("not_found", child, token)

@@ -109,7 +109,7 @@ class Sequence:
 
     def _push_start(self, work: Work) -> bool:
         member = self.members.get(work.starts[0])
-        if member is not None and member.unwanted:
+        if member is not None and member.unwanted and member.status not in ALIVE:
             self._start_ended(work, member)
         elif member is None or member.status in ("running", "ended") or member.given_up:
             work.starts.popleft()

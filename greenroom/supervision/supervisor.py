@@ -104,6 +104,7 @@ class Supervisor(LoopActor):
         name = self._names.get(down.ref.cell)
         if name is not None:
             now_s = self.clock.now_s()
+            self.cancel_timer(("stop", name, down.incarnation))
             self._carry_out(self.core.exited(name, down.incarnation, down.reason, down.error, now_s))
 
     @receives(WaitOver)
@@ -187,7 +188,7 @@ class Supervisor(LoopActor):
             case Wake(child, delay_s):
                 self.timer(delay_s, WaitOver(child), key=("wait", child))
             case Unwake(child):
-                self.timer(0.0, None, key=("wait", child)).cancel()
+                self.cancel_timer(("wait", child))
             case Forget(child, given_up):
                 self._forget(child, given_up)
             case Tell(what, child, facts):
@@ -247,7 +248,7 @@ class Supervisor(LoopActor):
         number = self.core.members[child].number
         self._cells[child].post_control(ShutDown(number), ShutDown)
         if within_s is not None:
-            self.timer(within_s, StopOverdue(child, number), key=("stop", child))
+            self.timer(within_s, StopOverdue(child, number), key=("stop", child, number))
 
     def _abandon(self, cell: Any, *, overdue: bool) -> None:
         if overdue:
