@@ -60,6 +60,7 @@ class Family(Sequence):
         self._tell("child_restarted" if again else "child_started", member, ignored=ignored)
         if ignored:
             self._now_down(member)
+            self._lie_idle(member)
             if self._work is not None and self._work.starts:
                 self._work.starts.popleft()
         return self._go(now_s)
@@ -172,7 +173,9 @@ class Family(Sequence):
 
     def _start_for(self, child: str, token: Any, undo: Callable[[Member], None] | None) -> None:
         def failed(member: Member, error: BaseException) -> None:
-            if undo is not None:
+            if undo is None:
+                self._lie_idle(member)
+            else:
                 undo(member)
             self._refuse("start_failed", child, token, error)
 
@@ -180,9 +183,15 @@ class Family(Sequence):
 
     def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
         if child in self.members or was_there:
-            self._work = Work((child,), (), partial(self._order, Answer(token)), token=token)
+            self._work = Work((child,), (), partial(self._terminated, child, token), token=token)
         else:
             self._refuse("not_found", child, token)
+
+    def _terminated(self, child: str, token: Any) -> None:
+        member = self.members.get(child)
+        if member is not None:
+            self._lie_idle(member)
+        self._order(Answer(token))
 
     def _delete_child(self, child: str, token: Any, _: float) -> None:
         member = self.members.get(child)
@@ -240,6 +249,7 @@ class Family(Sequence):
             self._restart(member, now_s)
             return
         self._now_down(member)
+        self._lie_idle(member)
         if member.spec.significant and self._ends_all():
             self._tell("auto_shutdown", member, mode=self.options.auto_shutdown)
             self._leave("shutdown")

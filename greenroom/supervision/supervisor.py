@@ -39,6 +39,7 @@ from greenroom.supervision.orders import (
     Kill,
     Launch,
     Leave,
+    LieIdle,
     Order,
     Ready,
     RestartChild,
@@ -177,7 +178,7 @@ class Supervisor(LoopActor):
         finally:
             self._busy = False
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order) -> None:  # noqa: C901  (one line an order)
         match order:
             case Launch(child, fresh):
                 self._launch(self.core.members[child].spec, fresh=fresh)
@@ -191,6 +192,9 @@ class Supervisor(LoopActor):
                 self.cancel_timer(("wait", child))
             case Forget(child, given_up):
                 self._forget(child, given_up)
+            case LieIdle(child):
+                if (cell := self._cells.get(child)) is not None:
+                    cell.lie_idle()
             case Tell(what, child, facts):
                 self.dispatcher.report(event_of(what), actor=self.path, child=child, **facts)
             case Answer(token, child, error):
