@@ -59,7 +59,10 @@ def _dead_mail(otp: Any, mine: Any) -> bool:
     return (
         isinstance(otp, list)
         and isinstance(mine, list)
-        and any(theirs == "died" != own for theirs, own in zip(otp, mine, strict=True))
+        and any(
+            theirs == "died" and own not in ("died", "unanswered")
+            for theirs, own in zip(otp, mine, strict=True)
+        )
     )
 
 
