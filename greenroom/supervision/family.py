@@ -182,16 +182,20 @@ class Family(Sequence):
         self._work = Work((), (child,), partial(self._order, Answer(token, child)), failed, token)
 
     def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
-        if child in self.members or was_there:
-            self._work = Work((child,), (), partial(self._terminated, child, token), token=token)
-        else:
+        member = self.members.get(child)
+        if member is None and not was_there:
             self._refuse("not_found", child, token)
+            return
+        waited = member is not None and member.status == "waiting"
+        self._work = Work((child,), (), partial(self._terminated, child, token, waited=waited), token=token)
 
-    def _terminated(self, child: str, token: Any) -> None:
+    def _terminated(self, child: str, token: Any, *, waited: bool) -> None:
         member = self.members.get(child)
         if member is not None:
             self._lie_idle(member)
         self._order(Answer(token))
+        if member is not None and waited:
+            self._start_rest(member)
 
     def _delete_child(self, child: str, token: Any, _: float) -> None:
         member = self.members.get(child)
@@ -235,6 +239,8 @@ class Family(Sequence):
         member = self.members.get(child)
         if member is not None and member.status == "restarting":
             self._restart(member, now_s)
+            if member.given_up:
+                self._start_rest(member)
 
     # -- a child that ended by itself -------------------------------------------------------------------
 
@@ -277,6 +283,11 @@ class Family(Sequence):
         member.status = "restarting"
         stops = [name for name in reversed(group) if name != member.spec.id]
         self._work = Work(stops, group, failed=self._restart_failed)
+
+    def _start_rest(self, member: Member) -> None:
+        """The others of its group were stopped for its restart, which will not come: they start without it."""
+        rest = [name for name in self._group(member) if name != member.spec.id]
+        self._work = Work((), rest, failed=self._restart_failed)
 
     def _wait(self, member: Member, delay_s: float, now_s: float, *, deferred: bool) -> None:
         name = member.spec.id
