@@ -45,6 +45,7 @@ class Crowd:
         self._tokens: dict[str, list[Any]] = {}
         """Who waits for the start or the end of a child."""
         self._orders: list[Order] = []
+        self._significant = sum(member.spec.significant for member in self.members.values())
 
     # -- inputs -----------------------------------------------------------------------------------------
 
@@ -75,6 +76,7 @@ class Crowd:
         if member is None or member.status != "starting":
             return []
         member.status, member.since_s = "running", now_s
+        member.let_go_of_arguments()
         self._tell("child_restarted" if member.restarts else "child_started", child, member, ignored=ignored)
         if ignored:
             self._answer(child, None)
@@ -96,9 +98,12 @@ class Crowd:
         member.end = reason, error
         text = None if error is None else f"{type(error).__name__}: {error}"
         self._tell("child_exited", child, member, reason=reason, error=text)
-        first = member.status == "starting" and not member.restarts
-        if member.status == "stopping" or self.leaving or first or not member.wants_restart(reason):
+        starting, ordered = member.status == "starting", member.status == "stopping" or self.leaving
+        first = starting and not member.restarts
+        if ordered or first or not (starting or member.wants_restart(reason)):
             self._gone(child, member, first=first)
+            if not (ordered or first):
+                self._ended_by_itself(child, member)
         else:
             self.books.crashed(member, now_s)
             self._restart(child, member, now_s)
@@ -140,6 +145,7 @@ class Crowd:
             self._refuse("max_children", spec.id, token)
         else:
             member = self.members[spec.id] = Member(spec)
+            self._significant += spec.significant
             self._tokens[spec.id] = [token]
             self._launch(member)
         return self._flush()
@@ -230,6 +236,12 @@ class Crowd:
         if self.leaving and not self.members:
             self._orders.append(Leave(*self._end))
 
+    def _ended_by_itself(self, child: str, member: Member) -> None:
+        mode = self.options.auto_shutdown
+        if member.spec.significant and (mode == "any_significant" or not self._significant):
+            self._tell("auto_shutdown", child, member, mode=mode)
+            self._leave("shutdown", None)
+
     def _storm(self, child: str, member: Member) -> None:
         self._tell("intensity_exceeded", child, member, intensity=self.options.intensity)
         text = f"{child} needed one restart more than {self.options.intensity}"
@@ -257,7 +269,7 @@ class Crowd:
 
     def _forget(self, child: str, given_up: ChildSpec | None = None) -> None:
         self._orders.append(Forget(child, given_up))
-        del self.members[child]
+        self._significant -= self.members.pop(child).spec.significant
 
     def _answer(self, child: str, value: str | None, error: BaseException | None = None) -> None:
         for token in self._tokens.pop(child, ()):

@@ -56,13 +56,13 @@ class Family(Sequence):
         if member is None or member.status != "starting":
             return []
         member.status, member.since_s = "running", now_s
+        member.let_go_of_arguments()
         again = member.restarts > 0
         self._tell("child_restarted" if again else "child_started", member, ignored=ignored)
         if ignored:
             self._now_down(member)
             self._lie_idle(member)
-            if self._work is not None and self._work.starts:
-                self._work.starts.popleft()
+            self._not_needed()
         return self._go(now_s)
 
     def exited(
@@ -155,11 +155,15 @@ class Family(Sequence):
         present = self.members.get(name)
         if present is not None:
             self._refuse("already_started" if present.status in STANDING else "already_present", name, token)
-        elif most is not None and sum(each.status != "down" for each in self.members.values()) >= most:
+        elif most is not None and not self._has_room(most):
             self._refuse("max_children", name, token)
         else:
             self.members[name] = Member(spec)
             self._start_for(name, token, self._forget)
+
+    def _has_room(self, most: int) -> bool:
+        # Who is down has no place; that is looked at only where it matters.
+        return len(self.members) < most or sum(each.status != "down" for each in self.members.values()) < most
 
     def _restart_child(self, child: str, token: Any, _: float) -> None:
         member = self.members.get(child)
@@ -183,11 +187,13 @@ class Family(Sequence):
 
     def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
         member = self.members.get(child)
-        if member is None and not was_there:
+        if member is not None:
+            done = partial(self._terminated, child, token, waited=member.status == "waiting")
+            self._work = Work((child,), (), done, token=token)
+        elif was_there:
+            self._order(Answer(token))
+        else:
             self._refuse("not_found", child, token)
-            return
-        waited = member is not None and member.status == "waiting"
-        self._work = Work((child,), (), partial(self._terminated, child, token, waited=waited), token=token)
 
     def _terminated(self, child: str, token: Any, *, waited: bool) -> None:
         member = self.members.get(child)
@@ -209,6 +215,16 @@ class Family(Sequence):
 
     def _refuse(self, why: Refusal, child: str, token: Any, cause: BaseException | None = None) -> None:
         self._order(Answer(token, error=ChildError(why, child).because(cause)))
+
+    def _not_needed(self) -> None:
+        """The child that is being started ignores it: that is no failure, and its asker gets no ref."""
+        work = self._work
+        if work is None or not work.starts:
+            return
+        work.starts.popleft()
+        if work.token is not None:
+            self._order(Answer(work.token))
+            work.token = work.done = None
 
     # -- a child that did not start ---------------------------------------------------------------------
 

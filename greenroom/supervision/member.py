@@ -7,7 +7,7 @@ from typing import Any, Literal
 from greenroom.messages.signals import ExitReason
 from greenroom.supervision.intensity import Window
 from greenroom.supervision.orders import ChildInfo, Status
-from greenroom.supervision.spec import ChildSpec, SupervisorOptions
+from greenroom.supervision.spec import ChildSpec, SupervisorOptions, without_arguments
 
 POISONED_AFTER = 2
 """State that so many incarnations crashed with, one after the other and without calm, is dropped."""
@@ -46,6 +46,12 @@ class Member:
         self.unwanted = False
         """It was terminated while it started."""
         self.end: tuple[ExitReason, BaseException | None] = ("normal", None)
+
+    def let_go_of_arguments(self) -> None:
+        """It has started. A temporary child is started once: nothing of what it was given is kept."""
+        spec = self.spec
+        if spec.restart == "temporary" and spec.state is None and (spec.args or spec.kwargs):
+            self.spec = without_arguments(spec)
 
     def wants_restart(self, reason: ExitReason) -> bool:
         """By OTP's rule."""

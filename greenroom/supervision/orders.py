@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from greenroom.messages.invalid import GreenroomError
 from greenroom.messages.signals import ExitReason
-from greenroom.supervision.spec import ChildSpec, ChildType, Restart
+from greenroom.supervision.spec import ChildSpec, ChildType, Restart, check_is_spec, check_is_text
 
 Status = Literal["starting", "running", "ended", "restarting", "waiting", "stopping", "down"]
 """ended: its exit is noted and not dealt with yet; restarting: a start failed or others must stop first;
@@ -64,12 +64,18 @@ class StartChild:
 
     spec: ChildSpec
 
+    def __post_init__(self) -> None:
+        check_is_spec(self.spec, "StartChild", "spec")
+
 
 @dataclass(frozen=True, slots=True)
 class TerminateChild:
     """Stop it. Its spec is kept, unless it is temporary. Answers None."""
 
     id: str
+
+    def __post_init__(self) -> None:
+        check_is_text(self.id, "TerminateChild", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +84,18 @@ class RestartChild:
 
     id: str
 
+    def __post_init__(self) -> None:
+        check_is_text(self.id, "RestartChild", "id")
+
 
 @dataclass(frozen=True, slots=True)
 class DeleteChild:
     """Forget the spec of one that is down. Answers None."""
 
     id: str
+
+    def __post_init__(self) -> None:
+        check_is_text(self.id, "DeleteChild", "id")
 
 
 @dataclass(frozen=True, slots=True)

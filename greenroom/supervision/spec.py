@@ -5,8 +5,9 @@ its field. A spec is checked when it is made, a spec against its supervisor's op
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from math import inf
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from greenroom.actors.loop_actor import LoopActor
@@ -114,12 +115,16 @@ class ChildSpec:
         _id(self.id)
         if not (isinstance(self.start, type) and issubclass(self.start, LoopActor)):
             raise _wrong("ChildSpec", "start", "must be a subclass of LoopActor", self.start)
+        _arguments(self.args, self.kwargs)
         _one_of("ChildSpec", "restart", self.restart, get_args(Restart))
         _one_of("ChildSpec", "type", self.type, get_args(ChildType))
         if self.shutdown_s == "default":
             object.__setattr__(self, "shutdown_s", SHUTDOWN_S if self.type == "worker" else None)
-        elif self.shutdown_s is not None:
-            _number("ChildSpec", "shutdown_s", self.shutdown_s, least=0.0)
+        elif self.shutdown_s is not None and not _is_number(self.shutdown_s, 0.0):
+            remedy = "must be a number of at least 0, or None: as long as it takes"
+            raise _wrong("ChildSpec", "shutdown_s", remedy, self.shutdown_s)
+        if type(self.significant) is not bool:
+            raise _wrong("ChildSpec", "significant", "must be True or False", self.significant)
         if self.significant and self.restart == "permanent":
             remedy = (
                 "must be False for a permanent child, which never ends by itself; use transient or temporary"
@@ -129,8 +134,25 @@ class ChildSpec:
             _count("ChildSpec", "mailbox_bound", self.mailbox_bound, least=1)
         _kind("ChildSpec", "limit", self.limit, Limit)
         _kind("ChildSpec", "backoff", self.backoff, Backoff)
+        _callable("state", self.state)
+        _callable("check", self.check)
         if self.check is not None and self.state is None:
             raise _wrong("ChildSpec", "check", "needs `state`, which makes what it looks at", self.check)
+
+
+_NOTHING = {"args": (), "kwargs": MappingProxyType({})}
+_KEPT = tuple(each.name for each in fields(ChildSpec) if each.name not in _NOTHING)
+
+
+def without_arguments(spec: ChildSpec) -> ChildSpec:
+    """The same spec for the books alone: its child cannot be started with it."""
+    # As `dataclasses.replace`, without checking again what was checked: this is paid by every dynamic child.
+    bare, put = object.__new__(ChildSpec), object.__setattr__
+    for name in _KEPT:
+        put(bare, name, getattr(spec, name))
+    for name, nothing in _NOTHING.items():
+        put(bare, name, nothing)
+    return bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +188,8 @@ class SupervisorOptions:
         _kind(name, "backoff", self.backoff, Backoff)
         if self.max_children is not None:
             _count(name, "max_children", self.max_children)
+        if self.seed is not None and type(self.seed) is not int:
+            raise _wrong(name, "seed", "must be a whole number", self.seed)
         if self.on_storm == "defer" and self.intensity == 0:
             remedy = "must be at least 1 with on_storm='defer': with 0 no restart would ever be due"
             raise _wrong(name, "intensity", remedy, self.intensity)
@@ -173,12 +197,14 @@ class SupervisorOptions:
 
 def check_family(specs: Iterable[ChildSpec], options: SupervisorOptions) -> tuple[ChildSpec, ...]:
     """The specs, which fit together and to the options. Raises InvalidInput."""
-    _kind("Supervisor", "options", options, SupervisorOptions)
+    if not isinstance(options, SupervisorOptions):
+        raise _wrong("Supervisor", "options", "must be SupervisorOptions", options)
+    if not isinstance(specs, Iterable):
+        raise _wrong("Supervisor", "specs", "must be a list or another iterable of ChildSpecs", specs)
     family: dict[str, ChildSpec] = {}
     for number, spec in enumerate(specs):
         path = f"specs.{number}"
-        if not isinstance(spec, ChildSpec):
-            raise _wrong("Supervisor", path, "must be a ChildSpec", spec)
+        check_is_spec(spec, "Supervisor", path)
         if spec.id in family:
             raise _wrong("Supervisor", f"{path}.id", "must be unique in its supervisor", spec.id)
         check_fit(spec, options, path)
@@ -194,6 +220,18 @@ def check_fit(spec: ChildSpec, options: SupervisorOptions, path: str = "spec") -
     if spec.significant and options.auto_shutdown == "never":
         remedy = "needs a supervisor with auto_shutdown='any_significant' or 'all_significant'"
         raise _wrong("Supervisor", f"{path}.significant", remedy, spec.significant)
+
+
+def check_is_spec(given: object, model: str, path: str) -> None:
+    """Raises InvalidInput where it is no spec."""
+    if not isinstance(given, ChildSpec):
+        raise _wrong(model, path, "must be a ChildSpec", given)
+
+
+def check_is_text(given: object, model: str, path: str) -> None:
+    """Raises InvalidInput where it cannot be a child's id."""
+    if not isinstance(given, str):
+        raise _wrong(model, path, "must be a string, the id of a child", given)
 
 
 def _wrong(model: str, path: str, expected: str, given: object) -> InvalidInput:
@@ -220,7 +258,24 @@ def _count(model: str, path: str, given: object, least: int = 0) -> None:
         raise _wrong(model, path, f"must be a whole number of at least {least}", given)
 
 
+def _callable(path: str, given: object) -> None:
+    if given is not None and not callable(given):
+        raise _wrong("ChildSpec", path, "must be callable", given)
+
+
+def _arguments(args: object, kwargs: object) -> None:
+    # Their values may be secrets: of what is wrong only the type is told.
+    if not isinstance(args, tuple):
+        raise _wrong("ChildSpec", "args", "must be a tuple, as in (value,)", type(args))
+    if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
+        raise _wrong("ChildSpec", "kwargs", "must be a mapping of names to values", type(kwargs))
+
+
+def _is_number(given: object, least: float) -> bool:
+    return type(given) in (int, float) and least <= given < inf  # type: ignore[operator]
+
+
 def _number(model: str, path: str, given: object, *, least: float, open_end: bool = False) -> None:
-    if type(given) not in (int, float) or not least <= given < inf or (open_end and given == least):  # type: ignore[operator]
+    if not _is_number(given, least) or (open_end and given == least):
         bound = f"more than {least:g}" if open_end else f"at least {least:g}"
         raise _wrong(model, path, f"must be a number of {bound}", given)
