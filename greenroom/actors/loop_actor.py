@@ -26,7 +26,7 @@ from greenroom.actors.pykka_compat import (
     put_ask,
 )
 from greenroom.actors.ref import Ref
-from greenroom.messages.signals import Down, ExitReason, ShutDown, TaskDone
+from greenroom.messages.signals import ExitReason, ShutDown, TaskDone
 
 V = TypeVar("V")
 A = TypeVar("A", bound="LoopActor")

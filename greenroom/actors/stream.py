@@ -142,11 +142,14 @@ class StreamActor(LoopActor):
         self._fail(message.evidence)
 
     @receives(Down)
-    def on_connection_down(self, _: Down) -> None:
-        # Live sockets go on without their connection actor; one still being opened is lost with it.
+    def on_connection_down(self, down: Down) -> None:
+        # Live sockets go on when their connection actor crashes; where it ended in order it has closed them.
         if self._wire is None:
             text = "the connection actor died while the connection was opened"
             self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
+        elif down.reason in ("normal", "shutdown"):
+            phase: Any = "head" if self._opened_s is None else "body"
+            self._fail(ErrorEvidence(kind="transport", phase=phase, message="the connection actor was stopped"))
 
     # ---- the byte path
 

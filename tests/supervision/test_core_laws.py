@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from core_world import CORES, World, most_in_any_window, spec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +11,6 @@ from greenroom.messages.signals import ExitReason
 from greenroom.supervision.family import Family
 from greenroom.supervision.member import CALM_S, POISONED_AFTER
 from greenroom.supervision.spec import Backoff, Limit, SupervisorOptions
-
-from core_world import CORES, World, most_in_any_window, spec
 
 STRATEGIES = st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])
 REASONS: st.SearchStrategy[ExitReason] = st.sampled_from(["failed", "killed", "normal"])
@@ -74,7 +73,11 @@ def test_stops_are_in_the_reverse_order_of_starts(exits: Any, strategy: Any, cou
 
 @pytest.mark.parametrize("core_class", CORES)
 @given(
-    exits=EXITS, min_s=st.floats(0.1, 2), spread=st.floats(1, 20), jitter=st.floats(0, 1), at_once=st.integers(0, 2)
+    exits=EXITS,
+    min_s=st.floats(0.1, 2),
+    spread=st.floats(1, 20),
+    jitter=st.floats(0, 1),
+    at_once=st.integers(0, 2),
 )
 def test_back_off_stays_within_its_bounds_and_resets_after_calm(
     core_class: Any, exits: Any, min_s: float, spread: float, jitter: float, at_once: int
@@ -101,7 +104,7 @@ def test_back_off_stays_within_its_bounds_and_resets_after_calm(
 @pytest.mark.parametrize("core_class", CORES)
 @given(exits=EXITS, strategy=STRATEGIES, intensity=st.integers(1, 3), waits=st.booleans())
 def test_a_deferred_storm_never_exceeds_the_window_and_always_restarts_in_the_end(
-    core_class: Any, exits: Any, strategy: Any, intensity: int, waits: bool  # noqa: FBT001
+    core_class: Any, exits: Any, strategy: Any, intensity: int, waits: bool
 ) -> None:
     backoff = Backoff(0.5, 4.0) if waits else None
     options = SupervisorOptions(
@@ -131,7 +134,9 @@ def test_an_own_limit_is_never_exceeded_and_costs_no_other(
         crash(world, number, reason)
     for name in "abc":
         counted = [at for at, child, verdict in world.judged if child == name and verdict.what == "restart"]
-        given_up = [verdict for _, child, verdict in world.judged if child == name and verdict.what == "give_up"]
+        given_up = [
+            verdict for _, child, verdict in world.judged if child == name and verdict.what == "give_up"
+        ]
         assert most_in_any_window(counted, limit.within_s) <= restarts
         assert (name in world.running()) == (not given_up)
     assert not world.left

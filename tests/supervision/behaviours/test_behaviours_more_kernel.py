@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from more_stage import Boom, Plan, Stage, Watcher, Worker, stage, worker
 
 from greenroom.actors.errors import ActorDead, ActorFailed, DeathPact, WouldDeadlock
 from greenroom.actors.handlers import receives
@@ -20,8 +21,6 @@ from greenroom.messages.signals import Reply
 from greenroom.supervision.orders import TerminateChild, WhichChildren
 from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
 from greenroom.supervision.supervisor import Supervisor
-
-from more_stage import Boom, Plan, Stage, Watcher, Worker, stage, worker
 
 MANY = SupervisorOptions(intensity=1000)
 
@@ -143,7 +142,9 @@ class TestB38OneDownForEachWatch:
             play.settle()
             assert book == [("normal", 1)]
 
-    STEPS = st.lists(st.sampled_from(["watch", "unwatch", "through", "crash", "kill", "back_off"]), max_size=14)
+    STEPS = st.lists(
+        st.sampled_from(["watch", "unwatch", "through", "crash", "kill", "back_off"]), max_size=14
+    )
 
     @settings(max_examples=40)
     @given(steps=STEPS)
@@ -282,7 +283,17 @@ class TestB40MailAcrossARestart:
     def test_b40_asks_get_an_error_where_no_incarnation_follows(self, how: str) -> None:
         with stage() as play:
             limit = Limit(1, 100.0)
-            play.build([worker("a", backoff=Backoff(1.0, 1.0), limit=limit, restart="temporary" if how == "terminate" else "permanent")], MANY)
+            play.build(
+                [
+                    worker(
+                        "a",
+                        backoff=Backoff(1.0, 1.0),
+                        limit=limit,
+                        restart="temporary" if how == "terminate" else "permanent",
+                    )
+                ],
+                MANY,
+            )
             ref = play.ref("a")
             if how == "terminate":
                 gate = threading.Event()
@@ -426,4 +437,3 @@ class TestB43TheDispatchersConformance:
                     info.ref.tell(Boom())
                 dispatcher.wait_idle()
             assert dispatcher.statistics().actors == 301
-
