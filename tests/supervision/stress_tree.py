@@ -10,7 +10,7 @@ from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.ref import Ref
 from greenroom.messages.signals import Down
-from greenroom.supervision.spec import Backoff, ChildSpec, SupervisorOptions
+from greenroom.supervision.spec import Backoff, ChildSpec, Strategy, SupervisorOptions
 from greenroom.supervision.supervisor import DynamicSupervisor, Supervisor
 
 HOOKS = ("init", "on_start", "handler", "on_shutdown", "on_stop", "on_failure", "state", "check")
@@ -125,17 +125,16 @@ def leaf(name: str, fate: Fate, luck: random.Random) -> ChildSpec:
 
 
 def tree(fate: Fate, luck: random.Random) -> list[ChildSpec]:
-    """Branches of all strategies, one of them dynamic, each with leaves; no storm ends any of them."""
+    """Branches of all strategies, one of them dynamic, each with leaves. One falls in a storm, others wait."""
     found = []
-    for number, strategy in enumerate(("one_for_one", "one_for_all", "rest_for_one")[:BRANCHES]):
+    backoff = Backoff(0.1, 1.0, at_once=2)
+    strategies: tuple[Strategy, ...] = ("one_for_one", "one_for_all", "rest_for_one")
+    for number, strategy in enumerate(strategies[:BRANCHES]):
         options = SupervisorOptions(
-            strategy,
-            intensity=50,
-            period_s=5.0,
-            on_storm="defer",
-            backoff=Backoff(0.1, 1.0, at_once=2),
-            seed=number,
+            strategy, intensity=50, period_s=5.0, on_storm="defer", backoff=backoff, seed=1
         )
+        if strategy == "rest_for_one":
+            options = SupervisorOptions(strategy, intensity=5, period_s=2.0)
         leaves = [leaf(f"leaf{n}", fate, luck) for n in range(LEAVES)]
         found.append(ChildSpec(f"branch{number}", Supervisor, (leaves, options), type="supervisor"))
     options = SupervisorOptions(intensity=50, period_s=5.0, on_storm="defer", max_children=2 * LEAVES)

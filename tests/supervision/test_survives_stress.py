@@ -1,8 +1,9 @@
 """Behaviour 42, after Pekko's SupervisorHierarchySpec "survive being stressed": random failures in every hook.
 
-Seeded: a failing seed is printed, and replays. Short by default; ten thousand steps, or more, as a command:
+Seeded: a failing seed is printed, and replays. Longer, or again, as a command:
 
-    GREENROOM_STRESS_STEPS=10000 GREENROOM_STRESS_SEED=7 python -m pytest tests/supervision/test_survives_stress.py -s
+    GREENROOM_STRESS_STEPS=100000 GREENROOM_STRESS_SEED=7,8 \\
+        python -m pytest tests/supervision/test_survives_stress.py -s
 """
 
 import gc
@@ -28,9 +29,10 @@ from greenroom.supervision.orders import (
     WhichChildren,
 )
 
-STEPS = int(os.environ.get("GREENROOM_STRESS_STEPS", "2000"))
-SEEDS = [int(seed) for seed in os.environ.get("GREENROOM_STRESS_SEED", "1,2").split(",")]
+STEPS = int(os.environ.get("GREENROOM_STRESS_STEPS", "10000"))
+SEEDS = [int(seed) for seed in os.environ.get("GREENROOM_STRESS_SEED", "1").split(",")]
 ODDS = 0.15
+BURST = 5
 MORTAL = (Cell, Incarnation, Claim, Leaf)
 
 
@@ -69,13 +71,24 @@ class Stress:
     def leaves(self) -> list[Any]:
         return [ref for path, ref in self.refs.items() if path.count("/") >= 3]
 
-    def step(self) -> None:
-        steps = {
-            self.tell: 12, self.ask: 12, self.errand: 8, self.kill: 3, self.command: 3, self.time: 3, self.branch: 0.3
-        }  # fmt: skip
-        (step,) = self.luck.choices(list(steps), list(steps.values()))
-        self.done[step.__name__] += 1
-        step()
+    def burst(self) -> None:
+        """Some steps at once, then all that follows from them, then some time perhaps."""
+        self.look()
+        weights = {
+            self.tell: 12,
+            self.ask: 12,
+            self.errand: 8,
+            self.kill: 3,
+            self.command: 3,
+            self.branch: 0.3,
+        }
+        steps = self.luck.choices(list(weights), list(weights.values()), k=BURST)
+        self.done.update(step.__name__ for step in steps)
+        # On the dispatcher's thread: what comes of a seed does not hang on how two threads meet.
+        self.dispatcher.call(lambda: [step() for step in steps])
+        self.dispatcher.wait_idle()
+        if self.luck.random() < 0.4:
+            self.clock.advance(self.luck.choice([0.01, 0.1, 0.7, 3.0]))
 
     def tell(self) -> None:
         if leaves := self.leaves():
@@ -116,9 +129,6 @@ class Stress:
         ]  # fmt: skip
         self.asked.append(self.luck.choice(branches).ask(self.luck.choice(commands), block=False))
 
-    def time(self) -> None:
-        self.clock.advance(self.luck.choice([0.01, 0.1, 0.7, 3.0]))
-
     def heal(self) -> None:
         """Nobody fails any more; whoever was terminated is started again, as an operator would."""
         self.fate.odds = 0.0
@@ -148,15 +158,12 @@ def test_b42_it_survives_being_stressed(seed: int) -> None:
     gc.collect()
     before = Counter(type(thing).__name__ for thing in gc.get_objects() if isinstance(thing, MORTAL))
     clock, letters = ManualClock(), Letters()
-    with running_dispatcher(clock=clock, events=letters, slow_handler_s=30.0) as dispatcher:
+    # A stopwatch that stands still: turns end by their number of messages, never by the time they took.
+    with running_dispatcher(clock=clock, events=letters, stopwatch=lambda: 0.0) as dispatcher:
         stress = Stress(dispatcher, clock, seed)
         stress.fate.odds = ODDS
-        for number in range(STEPS):
-            if number % 5 == 0:
-                # Now and then all that was sent is handled; else it comes together.
-                dispatcher.wait_idle()
-            stress.look()
-            stress.step()
+        for _ in range(STEPS // BURST):
+            stress.burst()
         stress.heal()
         _all_is_well(stress)
         assert stress.noted == stress.fate.noted + letters.count(dispatcher, "Note")
@@ -207,7 +214,7 @@ def _nothing_leaks(dispatcher: Any) -> None:
     for cell in list(dispatcher._cells):
         life = cell.life
         claims = life.claims or ()
-        assert not (life.keyed or {})
+        assert not life.keyed
         assert all(isinstance(claim, Watch | Hold) for claim in claims)
         watches = [claim for claim in claims if type(claim) is Watch]
         assert all(not claim.fired for claim in watches)
