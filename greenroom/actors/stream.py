@@ -149,7 +149,9 @@ class StreamActor(LoopActor):
             self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
         elif down.reason in ("normal", "shutdown"):
             phase: Any = "head" if self._opened_s is None else "body"
-            self._fail(ErrorEvidence(kind="transport", phase=phase, message="the connection actor was stopped"))
+            self._fail(
+                ErrorEvidence(kind="transport", phase=phase, message="the connection actor was stopped")
+            )
 
     # ---- the byte path
 

@@ -145,7 +145,7 @@ def tree(fate: Fate, luck: random.Random) -> list[ChildSpec]:
 
 def plant(dispatcher: Any, fate: Fate, luck: random.Random) -> Ref[Any]:
     options = SupervisorOptions(
-        intensity=1000, period_s=1.0, on_storm="defer", backoff=Backoff(0.1, 0.5, at_once=5)
+        intensity=1000, period_s=1.0, on_storm="defer", backoff=Backoff(0.1, 0.5, at_once=5), seed=1
     )
     top: Ref[Any] = dispatcher.spawn(Supervisor, tree(fate, luck), options, path="/top")
     return top
