@@ -11,6 +11,8 @@ by the stamps of all that was read by then.
 
 from typing import Any
 
+import pykka
+
 from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.clocks import Clocks, ran_out
 from greenroom.actors.gate import Commit, Gate
@@ -106,6 +108,9 @@ class StreamActor(LoopActor):
         if isinstance(failed.error, TimeoutError):
             waited_s = self._options.connect_timeout_s
             self._no_key(f"did not return within connect_timeout_s ({waited_s:g} s)")
+        elif isinstance(failed.error, pykka.ActorDeadError):
+            # Who asks next has it started again.
+            self._fail(ErrorEvidence(kind="transport", message="the api_key's actor was stopped"))
         else:
             self._no_key(f"failed: {type(failed.error).__name__}")
 
@@ -148,10 +153,7 @@ class StreamActor(LoopActor):
             text = "the connection actor died while the connection was opened"
             self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
         elif down.reason in ("normal", "shutdown"):
-            phase: Any = "head" if self._opened_s is None else "body"
-            self._fail(
-                ErrorEvidence(kind="transport", phase=phase, message="the connection actor was stopped")
-            )
+            self._fail(ErrorEvidence(kind="transport", phase="body", message="the connection was shut"))
 
     # ---- the byte path
 

@@ -5,6 +5,7 @@ for the loss of its connection. Behind each the system goes on, as new. Without 
 cannot be kept, the system is down, and every handle has its end.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from greenroom.supervision.root import INTENSITY
 from tests_system import LIMIT_S
 
 TEXT = " ".join(f"word{number}" for number in range(30))
-SLOW = Script(text=TEXT, first_delta_delay_s=0.2, stall=Stall(after_deltas=8, for_s=0.25))
+SLOW = Script(text=TEXT, first_delta_delay_s=0.12, stall=Stall(after_deltas=8, for_s=0.15))
 FAST = StreamingOptions(backoff_initial_s=0.01, backoff_max_s=0.05)
 
 
@@ -58,6 +59,7 @@ class Ground:
 
     def goes_on(self) -> None:
         """As new: the next request completes, and each actor that is to be there is."""
+        self.simulator.set_default(Script(text=TEXT))
         assert self.system.stream(ChatRequest(messages="again")).result(timeout=LIMIT_S).text == TEXT
         at_rest = ["/", "/endpoints", "/endpoints/sim", "/requests", "/services", "/services/models"]
         wait_for(lambda: sorted(self.system._dispatcher.live_paths()) == at_rest)
@@ -102,7 +104,7 @@ def ground(slow: Simulator) -> Iterator[Ground]:
 
 
 HITS = {
-    # kind, end of the path: what becomes of a stream hit before content, and behind it
+    # kind, end of the path: what becomes of a stream when that is hit before content, and behind it
     ("stream", ""): ("saved", "ended"),
     ("request_scope", ""): ("ended", "ended"),
     ("requests", "/requests"): ("ended", "ended"),
@@ -110,22 +112,26 @@ HITS = {
     ("model_catalog", "/models"): ("saved", "saved"),
     ("supervisor", "/services"): ("saved", "saved"),
     ("supervisor", "/endpoints"): ("saved", "cut"),
-    ("aggregator", ""): (None, "saved"),
+    ("aggregator", ""): ("", "saved"),
 }
+CASES = [
+    (*hit, moment) for hit, stated in HITS.items() for moment in ("opening", "before", "behind")
+    if stated[moment == "behind"]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", ["crash", "kill"])
-@pytest.mark.parametrize("moment", ["before", "behind"])
-@pytest.mark.parametrize(("kind", "path"), list(HITS))
+@pytest.mark.parametrize(("kind", "path", "moment"), CASES)
 def test_it_ends_in_the_stated_place(
     ground: Ground, kind: str, path: str, moment: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stated = HITS[kind, path][moment == "behind"]
-    if stated is None:
-        pytest.skip("it is not there before content")
     monkeypatch.setattr("greenroom.actors.journal.COMPACT_EVERY", 4)
     stream = ground.system.stream(ChatRequest(messages="go"))
-    if moment == "before":
+    if moment == "opening":
+        # Its socket is being opened, or its request written.
+        ground.cell("stream")
+    elif moment == "before":
         wait_for(lambda: ground.events.named("stream.opened"))
     else:
         cursor = iter(stream)
@@ -201,6 +207,31 @@ def test_a_key_asker_that_died_is_started_again_by_who_wants_a_key(slow: Simulat
         ground.system.stop(drain_s=0)
 
 
+def test_who_waits_for_a_key_when_its_asker_is_stopped_is_saved(slow: Simulator) -> None:
+    may, called = threading.Event(), threading.Event()
+
+    def key() -> str:
+        called.set()
+        may.wait(LIMIT_S)
+        return "k"
+
+    ground = Ground(slow, api_key=key)
+    try:
+        streams = [ground.system.stream(ChatRequest(messages="go"))]
+        called.wait(LIMIT_S)
+        asker = ground.system._endpoints["sim"].api_keys.asker
+        assert asker is not None
+        asker.stop(block=False)
+        streams += [ground.system.stream(ChatRequest(messages="go")) for _ in range(3)]
+        wait_for(lambda: asker.actor_inbox.qsize() == 4)
+        may.set()
+        assert [result_of(stream) for stream in streams] == [(TEXT, None)] * 4
+        ground.goes_on()
+    finally:
+        may.set()
+        ground.system.stop(drain_s=0)
+
+
 @pytest.mark.parametrize("how", ["stop", "stop_all", "exit"])
 def test_a_token_counter_that_died_is_started_again_by_the_next_request(
     ground: Ground, how: str, monkeypatch: pytest.MonkeyPatch
@@ -231,7 +262,6 @@ def test_a_token_counter_that_died_is_started_again_by_the_next_request(
         _end(counter.ref(), how)
     assert counted() == 7
     assert len(ground.events.named("supervisor.child_restarted")) == (how != "exit")
-    ground.simulator.set_default(SLOW)
     ground.goes_on()
 
 
