@@ -7,9 +7,11 @@ Seeded: a failing seed is printed, and replays. Longer, or again, as a command:
 """
 
 import gc
+import logging
 import os
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pykka
@@ -151,6 +153,16 @@ class Stress:
         return found
 
 
+@pytest.fixture
+def _unlogged() -> Iterator[None]:
+    """What pytest captures of the log holds each failure, and with it who failed."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(before)
+
+
+@pytest.mark.usefixtures("_unlogged")
 @pytest.mark.timeout(60 + STEPS / 50)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_b42_it_survives_being_stressed(seed: int) -> None:
