@@ -192,12 +192,13 @@ def test_b23_what_came_and_went_leaves_nothing_behind(
     actors: StageOfActors, restart: str, *, dynamic: bool
 ) -> None:
     """B23 (S count_children): no timer, no claim, no table grows with those that are gone"""
-    actors.open([], dynamic=dynamic)
+    actors.open([], dynamic=dynamic, intensity=100)
     for number in range(50):
         name = f"c{number}"
         actors.ask(StartChild(actors.spec(name, restart, backoff=Backoff(1.0, 1.0))))
         if number % 2:
-            actors.die(name)
+            # A crash is logged with its ref, and pytest keeps what is logged.
+            actors.die(name, "killed")
         actors.call(TerminateChild(name))
         actors.call(DeleteChild(name))
     assert actors.which() == {}
