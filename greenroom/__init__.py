@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from greenroom.config import load_config
     from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
+    from greenroom.messages.census import ActorCensus, Census
     from greenroom.messages.completion import Choice, Completion, Timings
     from greenroom.messages.config import ProviderConfig, SystemConfig
     from greenroom.messages.deltas import (
@@ -92,6 +93,7 @@ _HOMES = {
     "config": ("load_config",),
     "messages.attach_errors": ("ReplayRefused", "StreamInUse", "UnknownStream"),
     "messages.batch": ("DeltaBatch",),
+    "messages.census": ("ActorCensus", "Census"),
     "messages.completion": ("Choice", "Completion", "Timings"),
     "messages.config": ("ProviderConfig", "SystemConfig"),
     "messages.deltas": (
@@ -144,10 +146,12 @@ __all__ = [
     "HIGH_THROUGHPUT",
     "JSON_MODE",
     "LOW_LATENCY",
+    "ActorCensus",
     "ActorSystem",
     "AdmissionRefused",
     "AsyncCursor",
     "BudgetExceeded",
+    "Census",
     "ChatRequest",
     "Choice",
     "Completion",

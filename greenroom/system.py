@@ -8,7 +8,7 @@ import functools
 import logging
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 import pykka
 
@@ -24,13 +24,12 @@ from greenroom.actors.handle import Stream, completion_future
 from greenroom.actors.ids import with_ids
 from greenroom.actors.job import Job
 from greenroom.actors.model_cache import CacheRules
-from greenroom.actors.model_catalog import LookUpModels, ModelCatalog
-from greenroom.actors.model_lists import catalog_statistics, list_of, lists_of
+from greenroom.actors.model_catalog import ModelCatalog
 from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.commands import GetStatistics, StartRequest
+from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import (
@@ -41,13 +40,12 @@ from greenroom.messages.failures import (
     SystemStopped,
 )
 from greenroom.messages.invalid import Problem
-from greenroom.messages.models import ModelList
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
-from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
+from greenroom.observed import Observed
 from greenroom.providers.tokens import count_tokens
-from greenroom.routing import configured, new_id, resolve
+from greenroom.routing import new_id, resolve
 from greenroom.supervision.absences import Absences
 from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
@@ -63,7 +61,7 @@ if TYPE_CHECKING:
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
 
 
-class ActorSystem:
+class ActorSystem(Observed):
     """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`.
 
     Handles and pending futures hold it. Dropped without an end, it ends itself with a ResourceWarning.
@@ -253,66 +251,6 @@ class ActorSystem:
                 self._counter = TokenCounter.start(count_tokens)
                 self._remains.closers.append(functools.partial(self._counter.stop, block=False))
             return self._counter
-
-    # ---- what is going on
-
-    @overload
-    def models(
-        self, provider: str, *, refresh: bool = False, timeout_s: float = 30.0
-    ) -> "Future[ModelList]": ...
-    @overload
-    def models(
-        self, provider: None = None, *, refresh: bool = False, timeout_s: float = 30.0
-    ) -> "Future[tuple[ModelList, ...]]": ...
-    def models(
-        self, provider: str | None = None, *, refresh: bool = False, timeout_s: float = 30.0
-    ) -> "Future[ModelList] | Future[tuple[ModelList, ...]]":
-        """A future of this provider's models; without `provider`, of one list for each that is configured.
-
-        A list younger than `model_list_ttl_s` is given as it is, unless `refresh`. Where the provider cannot be
-        asked within `timeout_s`, an older list is given, marked `stale`; without one the future fails with
-        ModelListUnavailable. Among all lists such a one is empty, and has its `failure`.
-        Raises InvalidInput where no such provider is configured, SystemStopped and SystemDown as `stream` does.
-        """
-        self._check_open()
-        wait_s = seconds("timeout_s", timeout_s)
-        if provider is None:
-            asked = [LookUpModels(e.models, None, refresh, wait_s) for e in self._endpoints.values()]
-            return lists_of(self._catalog_cell.ref, asked, self)
-        endpoint = configured(provider, self._endpoints)
-        return list_of(self._catalog_cell.ref, LookUpModels(endpoint.models, None, refresh, wait_s), self)
-
-    def statistics(self, timeout_s: float = 5.0) -> SystemStatistics:
-        """One frozen snapshot of every component. Blocks for a moment: not for dispatcher threads."""
-        self._check_open()
-        wait_s = seconds("timeout_s", timeout_s)
-        requests = self._requests_cell.ref.ask(GetStatistics(), timeout=wait_s)
-        refs = {name: endpoint.child.cell.ref for name, endpoint in self._endpoints.items()}
-        asked = {name: ref.ask(GetStatistics(), block=False) for name, ref in refs.items()}
-        models = self._catalog_cell.ref.ask(GetStatistics(), block=False)
-        runtime = self._dispatcher.statistics()
-        return SystemStatistics(
-            at_s=self._clock.wall_s(),
-            requests=requests,
-            endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
-            models=catalog_statistics(models, self.config.model_lists_max, wait_s),
-            runtime=RuntimeStatistics(
-                actors=runtime.actors, dead_letters_total=sum(runtime.dead_letters.values()),
-                zombies_total=runtime.zombies,
-            ),
-        )  # fmt: skip
-
-    def _told(self, name: str, future: Future[Any], timeout_s: float) -> EndpointStatistics:
-        try:
-            told: EndpointStatistics = future.get(timeout=timeout_s)
-        except ActorDead:
-            # It crashed just now, or too often, and stays down: nothing is busy or waits there.
-            limit = self.config.providers[name].max_connections
-            return EndpointStatistics(
-                provider=name, busy=0, idle=0, connecting=0, waiting=0, max_connections=limit,
-                connected_total=0, connect_failed_total=0, reused_total=0,
-            )  # fmt: skip
-        return told
 
     # ---- the end
 

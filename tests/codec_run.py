@@ -1,5 +1,6 @@
 """Runs bytes through a codec as a stream would, and says what came of them."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,10 @@ from greenroom.messages.contracts import Call, Codec, Decoded, Target
 from greenroom.messages.deltas import Delta
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.fold import Fold
+from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
+from greenroom.messages.retry_state import RetryState
 from greenroom.messages.usage import Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -76,6 +79,29 @@ class CodecRun:
             options=StreamingOptions(**options),
             api_key="sk-very-secret",
         )
+
+    def body_of(
+        self,
+        request: ChatRequest | None = None,
+        profile: str | None = None,
+        *,
+        resume: RetryState | None = None,
+        **of_call: Any,
+    ) -> dict[str, Any]:
+        """The JSON body that the codec sends."""
+        told: dict[str, Any] = json.loads(
+            self.codec.encode(self.call(request, profile, **of_call), resume).body
+        )
+        return told
+
+    def problems(self, request: ChatRequest, profile: str | None = None, **of_call: Any) -> list[str]:
+        """The paths of what the codec refuses."""
+        given = self.call(request, profile, **of_call)
+        try:
+            self.codec.check(request, given.target, given.options)
+        except InvalidInput as error:
+            return [problem.path for problem in error.problems]
+        return []
 
     def run(
         self,

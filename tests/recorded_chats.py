@@ -2,12 +2,14 @@
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from greenroom.messages.completion import Choice
 from greenroom.messages.usage import Usage
 
+from codec_run import Outcome
 from shared_files import CORPUS, SHARED
 
 STREAMS = sorted(path.stem for path in (CORPUS / "streams").glob("chat-*.sse"))
@@ -46,6 +48,21 @@ class Found:
     response_id: str | None
     completed: bool
     failed_in_stream: bool
+
+
+def found(outcome: Outcome) -> Found:
+    told, failure = outcome.so_far, outcome.failure
+    in_stream = failure is not None and failure.kind == "in_stream"
+    completed = outcome.answer is not None
+    return Found(outcome.choice, outcome.usage, told.model, told.response_id, completed, in_stream)
+
+
+def heard(name: str, run: Callable[..., Outcome]) -> Found:
+    """What a codec's `run` makes of this recording, however it is cut."""
+    data, headers = stream_bytes(name), headers_of(name)
+    outcome = run(data, headers=headers)
+    assert run(data, random_sizes(name, len(data)), headers=headers) == outcome
+    return found(outcome)
 
 
 def stream_bytes(name: str) -> bytes:

@@ -1,12 +1,9 @@
 """The recorded streams of the Responses wire and what each must come to."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
-from greenroom.messages.completion import Choice
-from greenroom.messages.usage import Usage
-
+from recorded_chats import Found
 from shared_files import CORPUS, SHARED
 
 STREAMS = sorted(path.stem for path in (CORPUS / "streams").glob("resp-*.sse"))
@@ -20,18 +17,6 @@ EXCEPTIONS: dict[str, tuple[set[str], str]] = {
     ),
 }  # fmt: skip
 """Where an expectation is wrong, and why. One of these that matches is an error."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What greenroom made of a stream."""
-
-    choice: Choice
-    usage: Usage
-    model: str | None
-    response_id: str | None
-    completed: bool
-    failed_in_stream: bool
 
 
 def allowed(name: str) -> set[str]:

@@ -7,8 +7,8 @@ from cut_places import cut_places
 
 from greenroom.messages.commands import WireHead
 
-from codec_run import CodecRun, Outcome
-from recorded_chats import Found, expected
+from codec_run import CodecRun
+from recorded_chats import Found, expected, found
 from shared_files import CORPUS
 
 KINDS = {"ollama": "ollama", "ollamagen": "ollama-generate", "cohere": "cohere-chat", "cfai": "cloudflare-ai"}
@@ -37,13 +37,6 @@ def streams_of(kind: str) -> list[str]:
 
 def allowed(name: str) -> set[str]:
     return EXCEPTIONS.get(name, (set[str](), ""))[0]
-
-
-def found(outcome: Outcome) -> Found:
-    told = outcome.so_far
-    in_stream = outcome.failure is not None and outcome.failure.kind == "in_stream"
-    completed = outcome.answer is not None
-    return Found(outcome.choice, outcome.usage, told.model, told.response_id, completed, in_stream)
 
 
 def differences(got: Found, want: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

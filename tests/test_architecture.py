@@ -4,7 +4,7 @@ Imports run one way:
 
     messages  <-  providers
     messages  <-  actors  <-  supervision
-    all four  <-  system, endpoints, routing, config, cli, __init__, __main__
+    all four  <-  system, observed, endpoints, routing, config, cli, __init__, __main__
 """
 
 import ast
@@ -27,8 +27,8 @@ ROOMS = {
 }
 """Which rooms a room's modules may import."""
 WIRING = {
-    "greenroom", "greenroom.__main__", "greenroom.system", "greenroom.endpoints", "greenroom.routing",
-    "greenroom.config", "greenroom.cli",
+    "greenroom", "greenroom.__main__", "greenroom.system", "greenroom.observed", "greenroom.endpoints",
+    "greenroom.routing", "greenroom.config", "greenroom.cli",
 }  # fmt: skip
 """Modules, and packages with all that is in them, that may import every room."""
 

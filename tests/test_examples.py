@@ -47,6 +47,13 @@ def program(name: str) -> str:
     return done.stdout
 
 
+def test_actors_of_ones_own_are_supervised() -> None:
+    lines = program("own_actors.py").splitlines()
+    assert lines[-2:] == [
+        "{'to': 2, 'be': 2, 'or': 1, 'not': 1, 'that': 1, 'is': 1}", "incarnation 2, 1 restart",
+    ]  # fmt: skip
+
+
 def test_a_server_of_ones_own_is_a_profile() -> None:
     said = program("own_server.py")
     assert said.startswith("Forty-two. (Six times nine) 7 tokens\n")

@@ -2,7 +2,7 @@
 
 from greenroom.actors.clock import ManualClock, SystemClock
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.errors import ActorDead, ActorFailed, AskTimeout, UnhandledMessage
+from greenroom.actors.errors import ActorDead, ActorFailed, AskTimeout, IgnoreStart, UnhandledMessage
 from greenroom.actors.future import Future
 from greenroom.actors.handlers import receives
 from greenroom.actors.ids import with_ids
@@ -15,6 +15,7 @@ __all__ = [
     "AskTimeout",
     "Dispatcher",
     "Future",
+    "IgnoreStart",
     "LoopActor",
     "ManualClock",
     "Ref",

@@ -27,8 +27,8 @@ class Cell(Mailbox):
     """
 
     __slots__ = (
-        "__weakref__", "_cls", "_ended", "_high", "_killing", "_urn", "birth", "held", "incarnation",
-        "kind", "life", "path", "state", "watchers",
+        "__weakref__", "_cls", "_ended", "_high", "_killing", "_urn", "birth", "handled", "held", "high_water",
+        "incarnation", "kind", "life", "path", "state", "watchers",
     )  # fmt: skip
 
     def __init__(self, home: Any, path: str, kind: str, bound: int, *, held: bool) -> None:
@@ -48,6 +48,10 @@ class Cell(Mailbox):
         self._cls: type[LoopActorHooks] | None = None
         self._killing: tuple[ExitReason, int] | None = None
         self._high = bound
+        self.high_water = 0
+        """The most mail that was found waiting at the beginning of a turn."""
+        self.handled = 0
+        """Messages that incarnations which have ended had handled."""
         self._urn: str | None = None
 
     # -- what refs see; any thread --------------------------------------------------------------------
@@ -81,6 +85,13 @@ class Cell(Mailbox):
     def actor_class(self) -> type[Any]:
         """The class of the present or last incarnation."""
         return self._cls or LoopActorHooks
+
+    def last_error(self) -> BaseException | None:
+        """What the present incarnation fails of, or the last one failed of. Any thread."""
+        life, ended = self.life, self._ended
+        if life is not None and life.error is not None:
+            return life.error
+        return None if ended is None else ended[1]
 
     def urn(self) -> str:
         """Pykka's identity; a uuid4, made when first asked for."""
@@ -161,8 +172,10 @@ class Cell(Mailbox):
         if life is None:
             self._sort_mail("dead")
             return
-        if (self.mail or self.backlog) and (depth := self.depth()) > self._high:
-            self._report_high(depth)
+        if (self.mail or self.backlog) and (depth := self.depth()) > self.high_water:
+            self.high_water = depth
+            if depth > self._high:
+                self._report_high(depth)
         if not life.stopped:
             life.run()
         if life.stopped:
@@ -191,6 +204,7 @@ class Cell(Mailbox):
     def vacate(self, life: Incarnation) -> None:
         """The life has ended: mail is kept or buried, watchers are told. Any thread, for an abandoned one."""
         self._ended = (life.reason, life.error, life.number)
+        self.handled += life.handled
         life.report_end()
         self.life = None
         self._rest()

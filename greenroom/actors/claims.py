@@ -8,7 +8,7 @@ even if its message is queued already, and an incarnation never gets what an old
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
 from greenroom.actors.errors import ActorDead, AskTimeout
@@ -22,6 +22,7 @@ class Claimant(Protocol):
 
     cell: Any
     claims: "set[Claim] | None"
+    keyed: dict[Any, Any] | None
     ended: bool
 
 
@@ -142,6 +143,10 @@ class Timer(Claim):
         self.settle()
 
     def settle(self) -> None:
+        if self.key is not None and self.owner is not None:
+            keyed = self.owner.keyed
+            if keyed is not None and keyed.get(self.key) is self:
+                del keyed[self.key]
         super().settle()
         # It may stand in the queue for long yet, and shall hold nothing there.
         self.message = self.of = None
@@ -187,16 +192,18 @@ class Ask(Claim):
 class Running(Claim):
     """An asyncio task that belongs to the owner."""
 
-    __slots__ = ("tag", "task")
+    __slots__ = ("tag", "task", "work")
 
-    def __init__(self, owner: Claimant, tag: Any) -> None:
+    def __init__(self, owner: Claimant, tag: Any, work: Coroutine[Any, Any, Any]) -> None:
         super().__init__(owner)
         self.tag = tag
+        self.work = work
         self.task: asyncio.Task[Any] | None = None
 
     def done(self, task: "asyncio.Task[Any]") -> None:
         """The task has ended: its callback, on the dispatcher thread."""
         self.task = None
+        self.work.close()  # one that was cancelled before it began has not ended otherwise
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if self.owner is not None:
             self.notify(

@@ -8,6 +8,7 @@ __all__ = [
     "ActorDead",
     "ActorFailed",
     "AskTimeout",
+    "DeathPact",
     "IgnoreStart",
     "StartedBeforeFork",
     "SystemDown",
@@ -23,6 +24,13 @@ class ActorDead(pykka.ActorDeadError):
 
 class ActorFailed(Exception):  # noqa: N818  (reads as what happened)
     """The asked actor was ended by its `__cause__`, which is no Exception (say, a CancelledError)."""
+
+
+class DeathPact(Exception):  # noqa: N818
+    """An actor that it watched has ended, and it has no handler for that Down: it ends too, as failed.
+
+    Source: https://pekko.apache.org/docs/pekko/current/typed/actor-lifecycle.html#watching-actors
+    """
 
 
 class IgnoreStart(Exception):  # noqa: N818

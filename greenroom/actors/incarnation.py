@@ -17,14 +17,14 @@ from typing import Any
 import pykka
 
 from greenroom.actors.claims import Claim, Notice, Watch
-from greenroom.actors.errors import ActorDead, ActorFailed, IgnoreStart, UnhandledMessage
+from greenroom.actors.errors import ActorDead, ActorFailed, DeathPact, IgnoreStart, UnhandledMessage
 from greenroom.actors.handlers import nearest
 from greenroom.actors.ids import current_ids
 from greenroom.actors.mailbox import Admitted, Yield, bare
 from greenroom.actors.pykka_compat import LoopActorHooks, attach, log_failure, run_mail
 from greenroom.messages.events import ActorFailed as ActorFailedEvent
 from greenroom.messages.events import ActorStarted, ActorStopped
-from greenroom.messages.signals import ExitReason, ShutDown, Started
+from greenroom.messages.signals import Down, ExitReason, ShutDown, Started
 
 _SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -161,9 +161,22 @@ class Incarnation:
                 self.home.bury(notice.message, self.cell, "stale_epoch")
             return None
         claim.settle()
-        if type(claim) is Watch and self.watches is not None and self.watches.get(claim.target) is claim:
-            del self.watches[claim.target]
+        if type(claim) is Watch:
+            return self._receive_down(claim, notice.message)
         return self.dispatch(notice.message)
+
+    def _receive_down(self, watch: Watch, down: Down) -> Any:
+        if self.watches is not None and self.watches.get(watch.target) is watch:
+            del self.watches[watch.target]
+        try:
+            return self.dispatch(down)
+        except UnhandledMessage as unhandled:
+            if not watch.since:
+                raise DeathPact(f"{down.ref}, which it watched, ended as {down.reason}") from unhandled
+            # Its own child, which it need not ask about: a quiet end is not even a dead letter.
+            if down.reason in ("normal", "shutdown"):
+                return None
+            raise
 
     def receive_admitted(self, admitted: Admitted) -> Any:
         """The message leaves the admission count and is handled."""

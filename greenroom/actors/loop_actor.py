@@ -26,7 +26,7 @@ from greenroom.actors.pykka_compat import (
     put_ask,
 )
 from greenroom.actors.ref import Ref
-from greenroom.messages.signals import Down, ExitReason, ShutDown, TaskDone
+from greenroom.messages.signals import ExitReason, ShutDown, TaskDone
 
 V = TypeVar("V")
 A = TypeVar("A", bound="LoopActor")
@@ -164,7 +164,8 @@ class LoopActor(LoopActorHooks):
         self._life.announce()
 
     def watch(self, ref: Ref[Any], *, through_restarts: bool = False) -> None:
-        """One Down comes as mail when the actor there ends; at once if it is dead.
+        """One Down comes as mail when the actor there ends; at once if it is dead. Without a handler for it this
+        actor ends too (DeathPact).
 
         Watching twice is watching once. With `through_restarts` it comes when no incarnation will follow.
         """
@@ -215,8 +216,15 @@ class LoopActor(LoopActorHooks):
             if older is not None:
                 older.cancel()
             life.keyed[key] = timer
+            timer.key = key
         life.home.start_timer(timer)
         return timer
+
+    def cancel_timer(self, key: Any) -> None:
+        """No message of the timer with that key comes, if there is one."""
+        timer = (self._life.keyed or {}).get(key)
+        if timer is not None:
+            timer.cancel()
 
     def ask(self, ref: pykka.ActorRef[Any], message: Any, *, timeout_s: float, tag: Any = None) -> None:
         """Reply(tag, value) or AskFailed(tag, error) comes as mail. Asks actors of any runtime."""
@@ -250,7 +258,7 @@ class LoopActor(LoopActorHooks):
         if life.ended:
             coroutine.close()
             return
-        running = Running(life, tag)
+        running = Running(life, tag, coroutine)
         running.task = life.home.start_task(_contain(coroutine), f"{life.cell.path}: {tag}")
         running.task.add_done_callback(running.done)
 
@@ -265,11 +273,11 @@ class LoopActor(LoopActorHooks):
         self.exit("shutdown")
 
     def on_receive(self, message: Any) -> Any:
-        """What no handler takes. Unless overridden: a dead letter, and an error for the asker."""
+        """What no handler takes. Unless overridden: a dead letter, and an error for the asker. The Down of a
+        child that ended as normal or shutdown is none.
+        """
         if isinstance(message, TaskDone) and message.error is not None:
             raise message.error
-        if isinstance(message, Down) and message.reason in ("normal", "shutdown"):
-            return
         raise UnhandledMessage(f"{self} has no handler for {type(message).__name__}")
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from greenroom.actors.errors import ActorDead
+from greenroom.actors.errors import ActorDead, AskTimeout
 from greenroom.actors.future import Future
 from greenroom.actors.model_catalog import LookUpModels, ModelAnswer
 from greenroom.actors.ref import Ref
+from greenroom.messages.commands import GetStatistics
 from greenroom.messages.failures import SystemDown
 from greenroom.messages.models import ModelList, ModelListUnavailable
 from greenroom.messages.statistics import CatalogStatistics
@@ -51,10 +52,19 @@ def _got(answered: Future[Any], timeout: float | None, _keep: object) -> Any:
         raise SystemDown(f"the model catalogue ended before it answered: {error}") from None
 
 
+def asked_of(ref: Ref[Any]) -> Future[Any]:
+    """The actor's statistics. Of one that waits for its restart: ActorDead at once, not its mail's wait."""
+    if ref.is_alive():
+        return ref.ask(GetStatistics(), block=False)
+    future: Future[Any] = Future()
+    future.set_exception((ActorDead, ActorDead(f"{ref} is not running"), None))
+    return future
+
+
 def catalog_statistics(asked: Future[Any], max_entries: int, timeout_s: float) -> CatalogStatistics:
-    """What the catalogue answered; of one that crashed and stays down, that nothing is there."""
+    """What the catalogue answered; of one that crashed and waits, that nothing is there."""
     try:
         told: CatalogStatistics = asked.get(timeout=timeout_s)
-    except ActorDead:
+    except (ActorDead, AskTimeout):
         return CatalogStatistics(max_entries=max_entries)
     return told

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
     from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
+    from greenroom.messages.census import ActorCensus, Census, RestartWindow
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
     from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
     from greenroom.messages.config import ProviderConfig, SystemConfig
@@ -158,6 +159,7 @@ __all__ = [
     "LOW_LATENCY",
     "NO_ANSWER",
     "NO_USAGE",
+    "ActorCensus",
     "AdmissionRefused",
     "Answer",
     "AttemptRecord",
@@ -166,6 +168,7 @@ __all__ = [
     "Capabilities",
     "CapabilityLookup",
     "CatalogStatistics",
+    "Census",
     "ChatRequest",
     "Checkpoint",
     "Choice",
@@ -238,6 +241,7 @@ __all__ = [
     "RequestRejected",
     "RequestStatistics",
     "ResponseFormat",
+    "RestartWindow",
     "ResumeMode",
     "RetryState",
     "RetryStore",
@@ -304,6 +308,7 @@ _HOMES = {
     "commands": "HttpRequest WireEnd WireHead WireRead",
     "attach_errors": "ReplayRefused StreamInUse UnknownStream",
     "batch": "DeltaBatch",
+    "census": "ActorCensus Census RestartWindow",
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",
     "contracts": (

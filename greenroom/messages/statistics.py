@@ -1,6 +1,6 @@
 """Frozen snapshots of what every component is doing, for `system.statistics()`."""
 
-from greenroom.messages.value import Value
+from greenroom.messages.value import EMPTY_MAP, FrozenMap, Value
 
 
 class EndpointStatistics(Value):
@@ -36,8 +36,16 @@ class RuntimeStatistics(Value):
     """The dispatcher."""
 
     actors: int
+    timers: int = 0
+    tasks: int = 0
     dead_letters_total: int
+    dead_letters: FrozenMap = EMPTY_MAP
+    """By reason: dead, stopped, full, stale_epoch, unhandled."""
+    refused_total: int = 0
+    """Admissions refused because too many waited."""
     zombies_total: int
+    """Actors that were abandoned because they did not end in time."""
+    slow_handlers_total: int = 0
 
 
 class CatalogStatistics(Value):

@@ -13,8 +13,7 @@ Linear in the bytes fed: each is searched at most twice and copied a fixed numbe
 import re
 from typing import Literal, NoReturn
 
-from greenroom.messages.failures import ErrorEvidence
-from greenroom.providers.sse import SseDecoder, SseError, SseEvent
+from greenroom.providers.sse import SseDecoder, SseEvent, over_bound
 from greenroom.providers.wire.body import TAG_BYTES
 
 _NEXT = re.compile(rb"[^ \t\r\n,]")
@@ -146,9 +145,7 @@ class JsonArrayDecoder:
     def _fail(self, events: list[SseEvent]) -> NoReturn:
         self._state = "failed"
         self._held.clear()
-        message = f"an element of the streamed array is larger than max_event_bytes ({self._limit} bytes)"
-        evidence = ErrorEvidence(kind="bound", clock="max_event_bytes", message=message, phase="body")
-        raise SseError(evidence, events)
+        raise over_bound("an element of the streamed array", self._limit, events)
 
 
 def _end(run: re.Pattern[bytes], data: bytes, at: int) -> int:

@@ -16,12 +16,11 @@ Linear in the bytes fed: each is searched once and copied a fixed number of time
 import re
 from typing import NamedTuple, NoReturn
 
-from pydantic_core import from_json
-
 from greenroom.messages.failures import ErrorEvidence
+from greenroom.providers.whole_json import is_json
 
 _BOM = b"\xef\xbb\xbf"
-_STRAY_BYTES = 4096
+STRAY_BYTES = 4096
 _MANY_LINES = 64
 _LONE_CR = re.compile(rb"\r(?!\n)").search
 
@@ -50,32 +49,72 @@ class SseError(Exception):
         self.events = events
 
 
-class SseDecoder:
+def over_bound(what: str, limit: int, events: list[SseEvent]) -> SseError:
+    """`what` was larger than one event may be; `events` came before it."""
+    message = f"{what} is larger than max_event_bytes ({limit} bytes)"
+    return SseError(
+        ErrorEvidence(kind="bound", clock="max_event_bytes", message=message, phase="body"), events
+    )
+
+
+class Framer:
+    """Of a decoder: the bytes of an unfinished frame, their bound, and one byte order mark. One owner."""
+
+    __slots__ = ("_buffer", "_failed", "_limit", "_started", "stray")
+
+    _frame = "an event of the stream"
+    """What is larger than the bound, as the failure says it."""
+    _half_end = b"\n"
+    """Last in the buffer this may be half of what ends a frame: no part of it."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._limit = max_event_bytes
+        self._buffer = bytearray()
+        self._started = False
+        self._failed = False
+        self.stray = b""
+
+    def _start(self, data: bytes) -> bytes:
+        """Drops one byte order mark, however it is cut."""
+        data = bytes(self._buffer) + data
+        self._buffer.clear()
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._buffer += data
+            return b""
+        self._started = True
+        return data.removeprefix(_BOM)
+
+    def _bounded(self, events: list[SseEvent]) -> list[SseEvent]:
+        held = self._buffer
+        if len(held) > self._limit and len(held.removesuffix(self._half_end)) > self._limit:
+            self._fail(events)
+        return events
+
+    def _fail(self, events: list[SseEvent]) -> NoReturn:
+        self._failed = True
+        self._buffer.clear()
+        raise over_bound(self._frame, self._limit, events)
+
+
+class SseDecoder(Framer):
     """One stream's framing. One owner; holds at most one unfinished event of `max_event_bytes`.
 
     `error_field`: a block that is a field `error:`, which the standard does not know, is an event of that name.
-    GPUStack sends its errors so.
+    GPUStack sends its errors so. `stray`: the newest block that was no event, what a server sent that does not
+    speak SSE. Cut to 4 KiB.
     """
 
-    __slots__ = (
-        "_after_cr", "_buffer", "_error_field", "_failed", "_last_id", "_limit", "_name", "_named", "_started",
-        "comments", "stray",
-    )  # fmt: skip
+    __slots__ = ("_after_cr", "_error_field", "_last_id", "_name", "_named", "comments")
 
     def __init__(self, max_event_bytes: int, error_field: bool = False) -> None:
-        self._limit = max_event_bytes
+        super().__init__(max_event_bytes)
         self._error_field = error_field
-        self._buffer = bytearray()
-        self._started = False
         self._after_cr = False
-        self._failed = False
         self._last_id = ""
         # How the newest named event began, up to its data, and its name: streams repeat one name.
         self._named, self._name = b"event:", ""
         self.comments = 0
         """Comment lines seen: signs of life without meaning."""
-        self.stray = b""
-        """The newest block that was no event: what a server sent that does not speak SSE. Cut to 4 KiB."""
 
     @property
     def at_rest(self) -> bool:
@@ -114,16 +153,6 @@ class SseDecoder:
             return events
         return []
 
-    def _start(self, data: bytes) -> bytes:
-        """Drops one byte order mark, however it is cut."""
-        data = bytes(self._buffer) + data
-        self._buffer.clear()
-        if len(data) < len(_BOM) and _BOM.startswith(data):
-            self._buffer += data
-            return b""
-        self._started = True
-        return data.removeprefix(_BOM)
-
     def _newlines(self, data: bytes) -> bytes:
         """CR and CRLF become LF: line ends are all the same and are never data."""
         if self._after_cr and data:
@@ -133,19 +162,6 @@ class SseDecoder:
         if _LONE_CR(data) is None:
             return data.replace(b"\r", b"")  # an eighth of what two bytes cost to replace
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
-    def _bounded(self, events: list[SseEvent]) -> list[SseEvent]:
-        # A line end last in the buffer may be half of the blank line: no part of the event.
-        if len(self._buffer) > self._limit and len(self._buffer.removesuffix(b"\n")) > self._limit:
-            self._fail(events)
-        return events
-
-    def _fail(self, events: list[SseEvent]) -> NoReturn:
-        self._failed = True
-        self._buffer.clear()
-        message = f"an event of the stream is larger than max_event_bytes ({self._limit} bytes)"
-        evidence = ErrorEvidence(kind="bound", clock="max_event_bytes", message=message, phase="body")
-        raise SseError(evidence, events)
 
     def _read(self, blocks: list[bytes]) -> list[SseEvent]:
         """The hot path: a block of one `data:` line, or `event:` and `data:`, costs one tuple."""
@@ -185,7 +201,7 @@ class SseDecoder:
             return None
         event = self._fields(block) if block else None
         if event is None and block and not block.startswith((b":", b"id:", b"retry:", b"event:")):
-            self.stray = block[:_STRAY_BYTES]
+            self.stray = block[:STRAY_BYTES]
             if self._error_field and block.startswith(b"error:"):
                 return SseEvent("error", block.partition(b"\n")[0][6:].lstrip(b" "), self._last_id)
         return event
@@ -243,10 +259,4 @@ def _folded(lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
 
 
 def _is_whole(data: bytes) -> bool:
-    if data.strip() == b"[DONE]":
-        return True
-    try:
-        from_json(data)
-    except ValueError:
-        return False
-    return True
+    return data.strip() == b"[DONE]" or is_json(data)

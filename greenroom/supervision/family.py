@@ -18,6 +18,7 @@ from greenroom.messages.signals import ExitReason
 from greenroom.supervision.member import Member
 from greenroom.supervision.orders import (
     ALIVE,
+    STANDING,
     Answer,
     ChildCounts,
     ChildError,
@@ -108,11 +109,13 @@ class Family(Sequence):
     def terminate_child(self, child: str, token: Any, now_s: float) -> list[Order]:
         """Stop a child; also one whose start does not come to an end."""
         member = self.members.get(child)
-        unwanted = member is not None and member.status == "starting" and not self.leaving
-        if member is not None and unwanted:
+        starting = member is not None and member.status == "starting" and not self.leaving
+        if member is not None and starting:
             member.unwanted = True
             self._stop(member)
-        return self._command(partial(self._terminate_child, child, token, unwanted), token, now_s)
+        # A temporary one is forgotten by then, and was there to be terminated all the same.
+        act = partial(self._terminate_child, child, token, was_there=starting)
+        return self._command(act, token, now_s)
 
     def restart_child(self, child: str, token: Any, now_s: float) -> list[Order]:
         """Start a child that is down."""
@@ -150,7 +153,7 @@ class Family(Sequence):
         name, most = spec.id, self.options.max_children
         present = self.members.get(name)
         if present is not None:
-            self._refuse("already_present" if present.status == "down" else "already_started", name, token)
+            self._refuse("already_started" if present.status in STANDING else "already_present", name, token)
         elif most is not None and not self._has_room(most):
             self._refuse("max_children", name, token)
         else:
@@ -166,7 +169,7 @@ class Family(Sequence):
         if member is None:
             self._refuse("not_found", child, token)
         elif member.status != "down":
-            self._refuse("running" if member.status in ALIVE else "restarting", child, token)
+            self._refuse("running" if member.status in STANDING else "restarting", child, token)
         else:
             member.given_up = False
             self._start_for(child, token, None)
@@ -179,11 +182,9 @@ class Family(Sequence):
 
         self._work = Work((), (child,), partial(self._order, Answer(token, child)), failed, token)
 
-    def _terminate_child(self, child: str, token: Any, was_there: bool, _: float) -> None:
-        if child in self.members:
+    def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
+        if child in self.members or was_there:
             self._work = Work((child,), (), partial(self._order, Answer(token)), token=token)
-        elif was_there:
-            self._order(Answer(token))
         else:
             self._refuse("not_found", child, token)
 
@@ -192,7 +193,7 @@ class Family(Sequence):
         if member is None:
             self._refuse("not_found", child, token)
         elif member.status != "down":
-            self._refuse("running" if member.status in ALIVE else "restarting", child, token)
+            self._refuse("running" if member.status in STANDING else "restarting", child, token)
         else:
             self._forget(member)
             self._order(Answer(token))
@@ -222,6 +223,10 @@ class Family(Sequence):
         work, self._work = self._work, None
         assert work is not None
         assert work.failed is not None
+        for left in work.starts:
+            # Whoever's end began this waits for the restart of this one now, which starts it too.
+            if (behind := self.members.get(left)) is not None and behind.status == "restarting":
+                behind.status = "down"
         work.failed(member, error)
 
     def _init_failed(self, member: Member, error: BaseException) -> None:

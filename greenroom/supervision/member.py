@@ -99,7 +99,8 @@ class Books:
         if member.status != "starting" and now_s - member.since_s >= self._calm_s(member):
             member.failures = member.kept_crashes = 0
         member.failures += 1
-        member.kept_crashes += 1
+        # Whoever ends by itself has not died of its state.
+        member.kept_crashes = member.kept_crashes + 1 if abnormal(member.end[0]) else 0
 
     def takes_fresh_state(self, member: Member) -> bool:
         """True where the next incarnation is not to have what crashed those before it; counted anew then."""

@@ -11,13 +11,15 @@ Status = Literal["starting", "running", "ended", "restarting", "waiting", "stopp
 """ended: its exit is noted and not dealt with yet; restarting: a start failed or others must stop first;
 waiting: for its back-off, or for room in the window; down: it has a spec and no actor."""
 ALIVE: frozenset[str] = frozenset({"starting", "running", "stopping"})
+STANDING = ALIVE | {"ended"}
+"""What commands find running: as in OTP, an exit counts when it is dealt with, in its turn with the commands."""
 Refusal = Literal[
     "already_started", "already_present", "running", "restarting", "not_found", "start_failed", "max_children",
     "shutting_down",
 ]  # fmt: skip
 _WORDS: dict[str, str] = {
     "already_started": "a child of that id runs already",
-    "already_present": "a child of that id has ended, and its spec is kept: use RestartChild or DeleteChild",
+    "already_present": "a child of that id is down, or about to be restarted: use RestartChild or DeleteChild",
     "running": "the child runs: TerminateChild ends it",
     "restarting": "the child is about to be restarted: TerminateChild ends that",
     "not_found": "no child has that id",

@@ -14,11 +14,11 @@ commands, which are asks.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from greenroom.actors.claims import Hold, Timer
+from greenroom.actors.claims import Hold
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.ref import Ref
@@ -82,8 +82,6 @@ class Supervisor(LoopActor):
         self._names: dict[Any, str] = {}
         self._holds: dict[str, Hold] = {}
         """Of cells that this made."""
-        self._stops: dict[str, Timer] = {}
-        self._waits: dict[str, Timer] = {}
         self._orders: deque[Order] = deque()
         self._busy = False
 
@@ -107,18 +105,16 @@ class Supervisor(LoopActor):
     def on_down(self, down: Down) -> None:
         name = self._names.get(down.ref.cell)
         if name is not None:
-            _cancel(self._stops.pop(name, None))
+            self.cancel_timer(("stop", name, down.incarnation))
             now_s = self._now_s()
             self._carry_out(self.core.exited(name, down.incarnation, down.reason, down.error, now_s))
 
     @receives(WaitOver)
     def on_wait_over(self, over: WaitOver) -> None:
-        self._waits.pop(over.child, None)
         self._carry_out(self.core.woke(over.child, self._now_s()))
 
     @receives(StopOverdue)
     def on_stop_overdue(self, overdue: StopOverdue) -> None:
-        self._stops.pop(overdue.child, None)
         self._carry_out(self.core.overdue(overdue.child, overdue.number))
 
     # -- what can be asked ------------------------------------------------------------------------------
@@ -150,6 +146,25 @@ class Supervisor(LoopActor):
         counts: ChildCounts = self.core.counts()
         return counts
 
+    # -- what a census asks, in this thread -------------------------------------------------------------
+
+    def window(self, now_s: float) -> dict[str, Any]:
+        """The fields of its RestartWindow."""
+        window = self.core.books.window
+        return {"restarts": window.count(now_s), "intensity": window.most, "period_s": window.period_s}
+
+    def census(self, now_s: float) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Each child's cell, and what only its supervisor knows of it."""
+        for name, member in self.core.members.items():
+            cell = self._cells.get(name) or member.spec.cell
+            if cell is None:
+                continue  # it never was started, or is given up: no cell is its own any more
+            info = member.info(name, None, now_s)
+            yield cell, {
+                "state": info.status, "restart": info.restart, "restarts": info.restarts, "wait_s": info.wait_s,
+                "supervised": not member.adopted,
+            }  # fmt: skip
+
     # -- orders -----------------------------------------------------------------------------------------
 
     def _carry_out(self, orders: list[Order]) -> None:
@@ -172,16 +187,16 @@ class Supervisor(LoopActor):
         child, number = order.id, self.core.members[order.id].number
         self._cells[child].post_control(ShutDown(number), ShutDown)
         if order.within_s is not None:
-            self._stops[child] = self.timer(order.within_s, StopOverdue(child, number))
+            self.timer(order.within_s, StopOverdue(child, number), key=("stop", child, number))
 
     def _obey_kill(self, order: Kill) -> None:
         self._abandon(self._cells[order.id], overdue=order.overdue)
 
     def _obey_wake(self, order: Wake) -> None:
-        self._waits[order.id] = self.timer(order.delay_s, WaitOver(order.id))
+        self.timer(order.delay_s, WaitOver(order.id), key=("wait", order.id))
 
     def _obey_unwake(self, order: Unwake) -> None:
-        _cancel(self._waits.pop(order.id, None))
+        self.cancel_timer(("wait", order.id))
 
     def _obey_forget(self, order: Forget) -> None:
         self._forget(order.id, order.given_up)
@@ -304,11 +319,6 @@ class DynamicSupervisor(Supervisor):
         self._names[cell] = name
         self.core.adopt(name, template, cell.incarnation, self._now_s())
         return ref
-
-
-def _cancel(timer: Timer | None) -> None:
-    if timer is not None:
-        timer.cancel()
 
 
 def _give_up(cell: Any, spec: ChildSpec) -> None:

@@ -137,7 +137,7 @@ def test_the_second_signal_ends_the_process_at_once(chat: Runner, simulator: Sim
             running.signal(signal.SIGINT)  # again and again: two that come at once are one to the system
             with suppress(subprocess.TimeoutExpired):
                 running.process.wait(0.2)
-        assert running.process.returncode == 130
+        assert running.process.returncode in (130, -signal.SIGINT)  # the latter where it was on its way out
 
 
 def test_a_reader_that_goes_away_cancels_quietly(chat: Runner, simulator: Simulator) -> None:

@@ -1,16 +1,17 @@
 """The interactions codec: fed anything, it ends once, in a type, and says the same for every cut."""
 
 import json
-from functools import cache
 from random import Random
 from typing import Any
 
 from greenroom.providers.gemini_interactions import InteractionsCodec
 
-from .chat_streams import _SHARED
-from .gemini_cases import check, said
-from .gemini_streams import value
+from .faults import noisy
+from .gemini_streams import GEMINI
+from .judge import exchange, has_finished, judge
+from .recorded import recorded_events
 
+_CODEC = InteractionsCodec()
 _KINDS = (
     "interaction.created", "interaction.status_update", "step.start", "step.delta", "step.delta", "step.delta",
     "step.stop", "interaction.completed", "content.start", "content.delta", "error", "x",
@@ -24,31 +25,17 @@ _NOISE = (b"data: [DONE]\n\n", b": ping\n\n", b"event: error\ndata: x\n\n", b"da
 
 
 def interactions_case(rng: Random) -> None:
-    data, clean = _stream(rng), rng.random() < 0.7
-    status = rng.choice((200, 200, 200, 200, 206, 400, 429, 503))
-    how: dict[str, Any] = {
-        "raw_deltas": rng.random() < 0.3,
-        "max_event_bytes": rng.choice((4096, 1024 * 1024)),
-        "n": 1,
-        "codec": InteractionsCodec(),
-    }
-    whole = said(data, [], status, clean, how)
-    check(whole, status)
-    largest = rng.choice((3, 50, 700))
-    cuts = [rng.randrange(0, largest) for _ in range(2 * len(data) // largest + 1)]
-    assert said(data, cuts, status, clean, how) == whole, "another cut says something else"
-    if len(data) < 2000:
-        assert said(data, [1] * len(data), status, clean, how) == whole, "single bytes say something else"
+    judge(rng, exchange(rng, _CODEC, _stream(rng)), has_finished)
 
 
 def _stream(rng: Random) -> bytes:
-    recordings = _recordings()
+    recordings = recorded_events("gemint-*.sse")
     events = list(rng.choice(recordings)) if recordings and rng.random() < 0.3 else []
     events += [_event(rng) for _ in range(rng.randrange(12))]
     if rng.random() < 0.5:
         rng.shuffle(events)
     if rng.random() < 0.1:
-        return json.dumps({**events[0], "status": "completed"} if events else value(rng)).encode()
+        return json.dumps({**events[0], "status": "completed"} if events else GEMINI.value(rng)).encode()
     out = list[bytes]()
     for event in events:
         name = (
@@ -62,12 +49,7 @@ def _stream(rng: Random) -> bytes:
             + json.dumps(event, ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass")
             + b"\n\n"
         )
-    for _ in range(rng.choice((0, 0, 1, 3))):
-        out.insert(rng.randrange(len(out) + 1), rng.choice(_NOISE))
-    data = bytearray(b"".join(out))
-    for _ in range(rng.choice((0, 0, 0, 1, 4)) if data else 0):
-        data[rng.randrange(len(data))] = rng.randrange(256)
-    return bytes(data)
+    return noisy(rng, out, _NOISE)
 
 
 def _event(rng: Random) -> dict[str, Any]:
@@ -82,24 +64,15 @@ def _event(rng: Random) -> dict[str, Any]:
             "type": rng.choice(_STEPS),
             "name": "f",
             "id": rng.choice(_WORDS),
-            "content": value(rng),
+            "content": GEMINI.value(rng),
         }
     elif kind.startswith("interaction"):
         status = rng.choice(
-            ("completed", "in_progress", "requires_action", "failed", "incomplete", value(rng))
+            ("completed", "in_progress", "requires_action", "failed", "incomplete", GEMINI.value(rng))
         )
-        event |= {"interaction": {"id": "v1", "status": status, "usage": value(rng)}, "status": status}
+        event |= {"interaction": {"id": "v1", "status": status, "usage": GEMINI.value(rng)}, "status": status}
     if rng.random() < 0.5:
         event["event_id"] = rng.choice(("e1", "e2", "", 7))
     if rng.random() < 0.2:
-        event[rng.choice(list(event))] = value(rng)
+        event[rng.choice(list(event))] = GEMINI.value(rng)
     return event
-
-
-@cache
-def _recordings() -> list[list[dict[str, Any]]]:
-    paths = sorted((_SHARED / "corpus" / "streams").glob("gemint-*.sse"))
-    lines = [
-        [line[5:] for line in path.read_bytes().splitlines() if line.startswith(b"data: {")] for path in paths
-    ]
-    return [[json.loads(line) for line in each] for each in lines if each]

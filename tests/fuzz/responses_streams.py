@@ -1,13 +1,13 @@
 """Bytes near what Responses servers send: recordings with faults in them, events of wrong types, noise."""
 
 import json
-import os
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
-_SHARED = Path(os.environ.get("GREENROOM_SHARED", Path(__file__).parents[3] / "shared"))
+from .faults import broken_off
+from .recorded import recorded_events
+
+_RECORDED = "resp-*.sse"
 _PLACES = {"output_index": (0, 0, 1, 2, -1), "content_index": (0, 0, 1), "summary_index": (0, 1),
            "item_id": ("msg_1", "fc_1", "rs_1", "x")}  # fmt: skip
 _WORDS = ("", "a", " two", '{"x":1}', '{"x"', ":1}", "{}", "\ud83d", "\ude00", "\U0001f600", "é\n", "\\", '"',
@@ -37,7 +37,7 @@ def responses_stream(rng: Random) -> bytes:
     if kind == 0:
         start = rng.choice((b"", b"data: ", b'{"', b"[", b"data: {}\n\n", b"<"))
         return start + rng.randbytes(rng.randrange(300))
-    events = _recorded(rng) if kind < 5 and _recordings() else _invented(rng)
+    events = _recorded(rng) if kind < 5 and recorded_events(_RECORDED) else _invented(rng)
     if kind == 9:
         whole = next(
             (e["response"] for e in reversed(events) if isinstance(e.get("response"), dict)), value(rng)
@@ -85,15 +85,9 @@ def _invented(rng: Random) -> list[dict[str, Any]]:
     return events
 
 
-@cache
-def _recordings() -> tuple[Path, ...]:
-    return tuple(sorted((_SHARED / "corpus" / "streams").glob("resp-*.sse")))
-
-
 def _recorded(rng: Random) -> list[dict[str, Any]]:
     """A stretch of a recording, some events changed, taken out, or told twice."""
-    lines = rng.choice(_recordings()).read_bytes().split(b"\n")
-    told = [json.loads(line[5:]) for line in lines if line.startswith(b"data: {")]
+    told = rng.choice(recorded_events(_RECORDED))
     start = rng.choice((0, 0, rng.randrange(len(told))))
     events = [dict(each) for each in told[start : start + rng.randrange(1, 60)]] + told[-1:]
     for _ in range(rng.choice((0, 0, 1, 3))):
@@ -121,5 +115,4 @@ def _framed(rng: Random, events: list[dict[str, Any]]) -> bytes:
         line = b"event: %b%b" % (str(told.get("type")).encode("utf-8", "replace"), end) if named else b""
         data = json.dumps(told, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
         out.append(line.replace(b"\0", b"") + b"data: " + data + end + end)
-    data = b"".join(out)
-    return data[: rng.randrange(len(data) + 1)] if rng.random() < 0.2 else data
+    return broken_off(rng, b"".join(out), 0.2)

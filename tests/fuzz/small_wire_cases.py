@@ -1,7 +1,6 @@
 """Ollama, Cohere and Workers AI: fed anything, they end once, in a type, and say the same for every cut."""
 
 import json
-import tracemalloc
 from functools import cache
 from random import Random
 from typing import Any
@@ -13,8 +12,11 @@ from greenroom.providers.ndjson import NdjsonDecoder
 from greenroom.providers.ollama import OllamaCodec, OllamaGenerateCodec
 from greenroom.providers.sse import SseError
 
-from .chat_cases import _FED_BYTES, _KEPT_BYTES, _check, _said, _start
-from .chat_streams import _SHARED, value
+from .chat_cases import end_was_sent
+from .chat_streams import CHAT
+from .faults import mutated, noisy
+from .judge import exchange, judge, judge_memory
+from .recorded import json_or_none, recordings
 
 _WIRES: dict[str, Codec] = {
     "ollama": OllamaCodec(), "ollamagen": OllamaGenerateCodec(), "cohere": CohereChatCodec(),
@@ -133,27 +135,16 @@ def ndjson_case(rng: Random) -> None:
 
 
 def small_memory_case(rng: Random) -> None:
-    """One event again and again, numbered: what the decoder keeps of it is bounded."""
+    """One event again and again, numbered."""
     wire = rng.choice(list(_WIRES))
     recorded = _recordings(wire)
     event = rng.choice(rng.choice(recorded)) if recorded and rng.random() < 0.5 else _odd(rng)
     template = _written(rng, wire, _mutated(rng, event))
-    decoder = _start({"max_event_bytes": 4096, "max_output_bytes": 4096}, None, _WIRES[wire])
-    tracemalloc.start()
-    try:
-        seq = fed = number = 1
-        while fed < _FED_BYTES and number < _FEEDS:
-            number += 1
-            data = template.replace(b'"a"', b'"a%d"' % number).replace(b" two", b" %d" % number)
-            decoded = decoder.feed(data, seq, 1000.0)
-            seq, fed = seq + len(decoded.deltas), fed + len(data)
-            if decoded.failure is not None or decoded.answer is not None:
-                break
-        del decoded
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < _KEPT_BYTES, f"{kept} bytes are kept after {fed} bytes of {template!r}"
+
+    def numbered(number: int) -> bytes:
+        return template.replace(b'"a"', b'"a%d"' % number).replace(b" two", b" %d" % number)
+
+    judge_memory(_WIRES[wire], numbered, _FEEDS)
 
 
 def _lines(data: bytes, sizes: list[int], limit: int) -> tuple[list[bytes], bool]:
@@ -168,29 +159,10 @@ def _lines(data: bytes, sizes: list[int], limit: int) -> tuple[list[bytes], bool
 
 
 def _case(rng: Random, wire: str) -> None:
-    data, clean = _stream(rng, wire), rng.random() < 0.7
-    status = rng.choice((200, 200, 200, 200, 206, 400, 503))
-    how: dict[str, Any] = {
-        "profile": rng.choice((None, None, "ollama")),
-        "raw_deltas": rng.random() < 0.3,
-        "max_event_bytes": rng.choice((4096, 1024 * 1024)),
-        "n": 1,
-        "codec": _WIRES[wire],
-    }
-    whole = _said(data, [], status, clean, how)
-    _check(whole, data, status)
-    largest = rng.choice((3, 50, 700))
-    cuts = [rng.randrange(0, largest) for _ in range(2 * len(data) // largest + 1)]
-    assert _said(data, cuts, status, clean, how) == whole, "another cut says something else"
-    if len(data) < 2000:
-        assert _said(data, [1] * len(data), status, clean, how) == whole, "single bytes say something else"
-    frames = [frame + (b"\n" if wire.startswith("ollama") else b"\n\n") for frame in _framed(data, wire)]
-    sizes = [len(frame) for frame in frames]
-    assert _said(data, sizes, status, clean, how) == whole, "one event a read says something else"
-
-
-def _framed(data: bytes, wire: str) -> list[bytes]:
-    return data.split(b"\n" if wire.startswith("ollama") else b"\n\n")
+    data, profile = _stream(rng, wire), rng.choice((None, None, "ollama"))
+    end = b"\n" if wire.startswith("ollama") else b"\n\n"
+    single_events = [len(frame + end) for frame in data.split(end)]
+    judge(rng, exchange(rng, _WIRES[wire], data, profile), end_was_sent, single_events)
 
 
 def _stream(rng: Random, wire: str) -> bytes:
@@ -203,15 +175,10 @@ def _stream(rng: Random, wire: str) -> bytes:
     if rng.random() < 0.2:
         rng.shuffle(told)
     if rng.random() < 0.05:
-        return json.dumps(told[0] if told else value(rng)).encode("utf-8", "surrogatepass")
+        return json.dumps(told[0] if told else CHAT.value(rng)).encode("utf-8", "surrogatepass")
     frames = [_written(rng, wire, each) for each in told]
     frames += [b"data: [DONE]\n\n"] if wire == "cfai" and rng.random() < 0.8 else []
-    for _ in range(rng.choice((0, 0, 1, 3))):
-        frames.insert(rng.randrange(len(frames) + 1), rng.choice(_NOISE))
-    data = bytearray(b"".join(frames))
-    for _ in range(rng.choice((0, 0, 1, 4)) if data else 0):
-        data[rng.randrange(len(data))] = rng.randrange(256)
-    return bytes(data)
+    return noisy(rng, frames, _NOISE)
 
 
 def _written(rng: Random, wire: str, event: Any) -> bytes:
@@ -232,18 +199,15 @@ def _written(rng: Random, wire: str, event: Any) -> bytes:
 def _recordings(wire: str) -> tuple[tuple[Any, ...], ...]:
     """Their events, the long ones cut to a hundred and the last."""
     found = []
-    for path in sorted((_SHARED / "corpus" / "streams").glob(f"{wire}-*.sse")):
+    for path in recordings(f"{wire}-*.sse"):
         lines = path.read_bytes().splitlines()
-        values = [_json(line.removeprefix(b"data: ")) for line in lines if line[:1] in b"{d" and b"{" in line]
+        values = [
+            json_or_none(line.removeprefix(b"data: ")) or {}
+            for line in lines
+            if line[:1] in b"{d" and b"{" in line
+        ]
         found.append(tuple(values[:100] + values[-1:]))
     return tuple(found)
-
-
-def _json(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return {}
 
 
 def _odd(rng: Random, depth: int = 0) -> Any:
@@ -255,21 +219,9 @@ def _odd(rng: Random, depth: int = 0) -> Any:
 
 
 def _leaf(rng: Random) -> Any:
-    return rng.choice(_WORDS) if rng.random() < 0.7 else value(rng)
+    return rng.choice(_WORDS) if rng.random() < 0.7 else CHAT.value(rng)
 
 
 def _mutated(rng: Random, given: Any) -> Any:
     """The same with one value somewhere inside it replaced, dropped or moved to another name."""
-    if isinstance(given, dict) and given and rng.random() < 0.85:
-        name = rng.choice(list(given))
-        match rng.randrange(5):
-            case 0:
-                return {key: inner for key, inner in given.items() if key != name}
-            case 1:
-                return {**given, rng.choice(_NAMES): given[name]}
-            case _:
-                return {**given, name: _mutated(rng, given[name])}
-    if isinstance(given, list) and given and rng.random() < 0.85:
-        at = rng.randrange(len(given))
-        return [*given[:at], _mutated(rng, given[at]), *given[at + rng.randrange(2) :]]
-    return _leaf(rng)
+    return mutated(rng, given, _NAMES, _leaf)

@@ -31,7 +31,7 @@ from greenroom.actors.gate import Gate
 from greenroom.actors.job import Job
 from greenroom.actors.stream import StreamActor
 from greenroom.providers.simulator import Simulator
-from greenroom.supervision import root
+from greenroom.supervision import Backoff, SupervisorOptions, root
 from greenroom.supervision.request_scope import RequestScope
 
 SECONDS = {"reactor": 6.0, "requests": 2.5, "wires": 2.5}
@@ -81,6 +81,8 @@ def providers_of(ground: str, base_url: str) -> dict[str, ProviderConfig]:
 def test_chaos(ground: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"\nGREENROOM_CHAOS_SEED={seed}")
     monkeypatch.setattr(root, "INTENSITY", 10**9)
+    monkeypatch.setattr(root, "BRANCH_BACKOFF", Backoff(0.01, 0.1, at_once=3))
+    monkeypatch.setattr("greenroom.system.ROOT_OPTIONS", SupervisorOptions(intensity=10**9))
     # Some answers have an aggregator that can be hit, and some have none.
     monkeypatch.setattr("greenroom.actors.journal.COMPACT_EVERY", 8)
     close = Channel.close
@@ -160,8 +162,8 @@ def _settled(system: ActorSystem) -> Any:
 
 
 def _at_rest(system: ActorSystem) -> int:
-    """Root, requests, the catalogue, and a connection for each provider."""
-    return 3 + len(system.config.providers)
+    """Root, requests, services with the catalogue, endpoints with a connection for each provider."""
+    return 5 + len(system.config.providers)
 
 
 def _keepers() -> list[str]:

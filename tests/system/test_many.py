@@ -83,7 +83,7 @@ def test_nothing_is_left_of_two_thousand_streams(start: object) -> None:
         assert statistics.requests.live == 0
         assert statistics.endpoints[0].busy == statistics.endpoints[0].waiting == 0
         # root, requests, the catalogue, one connection
-        assert statistics.runtime.actors == 4
+        assert statistics.runtime.actors == 6
         assert set(threading.enumerate()) <= threads
     gc.collect()
 
@@ -122,7 +122,7 @@ def _settled(system: ActorSystem) -> SystemStatistics:
         statistics = system.statistics()
         if (
             statistics.requests.live == 0
-            and statistics.runtime.actors == 4
+            and statistics.runtime.actors == 6
             and not statistics.endpoints[0].busy
         ):
             return statistics

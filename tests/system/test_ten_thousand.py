@@ -123,7 +123,7 @@ def check_nothing_lives(system: ActorSystem, port: int) -> None:
     wait_until(lambda: (endpoint().busy, endpoint().waiting, endpoint().connecting) == (0, 0, 0))
     wait_until(lambda: endpoint().idle == 0)
     # root, requests, one connection
-    wait_until(lambda: system._dispatcher.statistics().actors == 4)
+    wait_until(lambda: system._dispatcher.statistics().actors == 6)
     wait_until(lambda: system._dispatcher.statistics().timers == 0)
     # Cancelled timers wait in the heap, bounded by those that were alive at once; here they would be noise.
     system._dispatcher.call(system._dispatcher._timers._compact)

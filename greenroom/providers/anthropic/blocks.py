@@ -140,8 +140,16 @@ class Blocks:
     def last_half(self, index: Any, half: dict[str, str]) -> None:
         """Half a character that no other half followed, by the key of its delta. Counts nothing: never raises."""
         name, piece = next(iter(half.items()))
-        if name != "partial_json" and (block := self.running(index, name)) is not None:
-            self.writes(block)(0, block.number or 0, piece)
+        block = self._open.get(index)
+        if block is None:
+            return
+        if block.item:
+            block.pieces.setdefault(name, []).append(piece)
+        elif name == "partial_json" and block.kind == "tool_use":
+            block.arguments.append(piece)
+            self._writer.call_arguments(0, block.number or 0, block.call_id, piece)
+        elif name == block.kind:
+            (self._text if name == "text" else self._think)(block, piece)
 
     def stop(self, index: Any) -> None:
         """The block is over, if it is open."""

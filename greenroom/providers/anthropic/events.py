@@ -28,7 +28,7 @@ from greenroom.providers.anthropic.usage import usage_of
 from greenroom.providers.anthropic.words import CUT_SHORT, PAUSE, REASONS
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts
+from greenroom.providers.wire.counts import counts_given, replace_counts
 from greenroom.providers.wire.evidence import in_stream, protocol
 from greenroom.providers.wire.halves import JsonReader, pieces_of_a_block
 from greenroom.providers.wire.writer import Writer
@@ -49,7 +49,6 @@ _KEYS: dict[str, frozenset[str]] = {
 }
 """What is read of each event; one that says more is passed on as it came, on request."""
 _FACTS = ("stop_sequence", "stop_details", "container", "context_management", "diagnostics")
-_USAGE_BYTES = 16 * 1024
 """A larger object is no count of tokens and is not taken."""
 _HEAD = re.compile(
     rb'\{"type":\s?"content_block_delta",\s?"index":\s?(\d{1,9}),\s?"delta":\s?\{"type":\s?"'
@@ -148,8 +147,7 @@ class Events:
         return event == "message" or event in _KNOWN
 
     def end(self) -> None:
-        for index, half in self._json.left():
-            self._blocks.last_half(index, half)
+        self._last_halves()
         is_whole = self.is_over and self.failure is None
         self._blocks.end(is_whole, self.stop_reason in CUT_SHORT)
         if self._usage and not self._usage_told:
@@ -178,9 +176,11 @@ class Events:
                 block = chunk.get("content_block")
                 if isinstance(block, dict):
                     self._has_content, self._newest = True, self._index(chunk)
+                    self._last_halves(self._newest)
                     self._blocks.start(self._newest, block, size)
                     odd = odd or self._blocks.odd
             case "content_block_stop":
+                self._last_halves(self._index(chunk))
                 self._blocks.stop(self._index(chunk))
                 if self._blocks.server_works:
                     self.worked_at = self._writer.seq
@@ -197,6 +197,11 @@ class Events:
         self.failure = self.failure or self._blocks.failure
         if odd and self._raw:
             self._writer.raw(kind, freeze_wire(chunk))
+
+    def _last_halves(self, index: Any = None) -> None:
+        """Of the block that is over now, or of all."""
+        for place, half in self._json.left(index):
+            self._blocks.last_half(place, half)
 
     def _take_delta(self, chunk: dict[str, Any], size: int) -> bool:
         """True: it was of a type that is not known."""
@@ -249,9 +254,9 @@ class Events:
         self.is_over = True
 
     def _take_usage(self, usage: Any) -> None:
-        if usage and isinstance(usage, dict) and len(to_json(usage)) <= _USAGE_BYTES:
+        if counts := counts_given(usage):
             self._count = None
-            replace_counts(self._usage, usage)
+            replace_counts(self._usage, counts)
 
     def _counted(self) -> Usage:
         """The newest counts; partial where the end was not seen."""

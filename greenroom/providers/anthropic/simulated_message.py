@@ -11,7 +11,7 @@ from typing import Any
 from greenroom.providers.anthropic.simulated_blocks import blocks_of
 from greenroom.providers.anthropic.simulated_errors import stream_error
 from greenroom.providers.anthropic.simulated_request import MessageCall
-from greenroom.providers.simulator.faults import before_place
+from greenroom.providers.simulator.faults import SILENT_BYTES, before_place
 from greenroom.providers.simulator.openai_errors import json_bytes
 from greenroom.providers.simulator.openai_request import count_tokens
 from greenroom.providers.simulator.pieces import joined
@@ -62,10 +62,8 @@ class MessageWriter:
 
     def ping(self, kind: str) -> bytes:
         """A sign of life that says nothing."""
-        if kind == "comment":
-            return b": ping\n\n"
-        if kind == "blank":
-            return b"\n"
+        if kind in SILENT_BYTES:
+            return SILENT_BYTES[kind]
         return self.text_event("") if kind == "empty_delta" else event("ping")
 
     def _events(self) -> Iterator[Step]:

@@ -27,17 +27,11 @@ from greenroom.messages.parts import (
 )
 from greenroom.messages.request import Message, tool_calls
 from greenroom.providers.anthropic.words import WIRE, citations_in
-from greenroom.providers.wire.fitting import arguments_of
+from greenroom.providers.wire.fitting import arguments_of, carried
 from greenroom.providers.wire.foreign import is_foreign, own_signature
 
 Turn = dict[str, Any]
-CARRIED: dict[str, frozenset[str]] = {
-    "system": frozenset({"text"}),
-    "developer": frozenset({"text"}),
-    "user": frozenset({"text", "image", "tool_result", "provider"}),
-    "assistant": frozenset({"text", "tool_call", "reasoning", "refusal", "provider"}),
-    "tool": frozenset({"tool_result"}),
-}
+CARRIED = {**carried("provider"), "user": frozenset({"text", "image", "tool_result", "provider"})}
 """Which parts a turn of each role can carry."""
 SYSTEM = ("system", "developer")
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?;base64,(.*)", re.DOTALL)

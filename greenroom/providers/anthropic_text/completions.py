@@ -3,6 +3,7 @@
 The stop reason is the end, nothing else is; what follows it is not read. The wire tells no usage.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from greenroom.messages.answer import Answer, ChoiceEnd
@@ -43,7 +44,7 @@ class Completions:
     is_paused = False
 
     def __init__(self, writer: Writer, raw: bool) -> None:
-        self._writer, self._raw, self._json = writer, raw, JsonReader()
+        self._writer, self._raw, self._json = writer, raw, JsonReader(_pieces)
         self._envelope = Envelope()
         self._facts: dict[str, Any] = {}
         self.failure: ErrorEvidence | None = None
@@ -84,7 +85,9 @@ class Completions:
             before = self._writer.seq
             self._take(chunk)
             # Invariant: the envelope knows an event that said a piece and told nothing new beside it.
-            if self._writer.seq == before + 1 and self._is_plain(chunk):
+            if self._json.holds:
+                envelope.forget()
+            elif self._writer.seq == before + 1 and self._is_plain(chunk):
                 envelope.learn(event.data, chunk, ("completion",), event.event)
         elif name != "ping" and self._raw:
             self._writer.raw(name, freeze_wire(chunk))
@@ -104,7 +107,9 @@ class Completions:
         return event == "message" or event in _KNOWN
 
     def end(self) -> None:
-        """Nothing is held back."""
+        """No more comes: half a character that was held back goes out."""
+        for _, half in self._json.left():
+            self._writer.text(0, 0, half["completion"])
 
     def answer(self) -> Answer:
         raw = self.stop_reason
@@ -132,3 +137,8 @@ class Completions:
                 self._facts["stop_sequence"] = chunk["stop"][:1000]
         if self._raw and not chunk.keys() <= _KEYS:
             self._writer.raw("completion", freeze_wire(chunk))
+
+
+def _pieces(event: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    if isinstance(event, dict) and isinstance(event.get("completion"), str):
+        yield (0, "completion"), event, "completion"

@@ -8,7 +8,7 @@ from greenroom.providers.anthropic.simulated import WHOLE, MessagesWire
 from greenroom.providers.anthropic.simulated_errors import DIALECT, error_reply, stream_error
 from greenroom.providers.anthropic.simulated_message import event
 from greenroom.providers.anthropic_text.prompt import WIRE
-from greenroom.providers.simulator.faults import Place, before_place
+from greenroom.providers.simulator.faults import SILENT_BYTES, Place, before_place
 from greenroom.providers.simulator.openai_chat import faulty, streamed
 from greenroom.providers.simulator.openai_errors import Refused, json_reply
 from greenroom.providers.simulator.openai_request import ChatCall, count_tokens, read_json
@@ -72,10 +72,8 @@ class _Writer:
         return self._event(text, {"stop_reason": None, "stop": None})
 
     def ping(self, kind: str) -> bytes:
-        if kind == "comment":
-            return b": ping\n\n"
-        if kind == "blank":
-            return b"\n"
+        if kind in SILENT_BYTES:
+            return SILENT_BYTES[kind]
         return self.text_event("") if kind == "empty_delta" else event("ping")
 
     def _events(self) -> Iterator[Step]:

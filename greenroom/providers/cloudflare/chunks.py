@@ -10,6 +10,7 @@ An answer that is not streamed stands in {"result": {...}, "success": true, "err
 Source: https://developers.cloudflare.com/workers-ai/ (text generation, function calling), and recordings.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import to_json
@@ -18,6 +19,7 @@ from typing_extensions import override
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.providers.cloudflare.padded import PaddedEnvelope
 from greenroom.providers.openai_chat.chunks import Chunks
+from greenroom.providers.wire.halves import JsonReader, pieces_of_calls, pieces_of_choices
 
 _OWN = frozenset({"response", "tool_calls", "p", "usage", "reasoning", "reasoning_content"})
 _PLAIN = frozenset({"response", "tool_calls", "p"})
@@ -33,7 +35,7 @@ class ResponseChunks(Chunks):
     def __init__(self, *given: Any) -> None:
         """As Chunks."""
         super().__init__(*given)
-        self._envelope = PaddedEnvelope()
+        self._json, self._envelope = JsonReader(_pieces), PaddedEnvelope()
         self._has_responded = False
 
     @property
@@ -120,3 +122,12 @@ def _text(piece: Any) -> str:
     if piece is None or isinstance(piece, str):
         return piece or ""
     return to_json(piece, inf_nan_mode="constants").decode()
+
+
+def _pieces(event: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Which text a string of the event is part of, and where it stands."""
+    yield from pieces_of_choices(event)
+    if isinstance(event, dict):
+        if isinstance(event.get("response"), str):
+            yield (0, "content"), event, "response"
+        yield from pieces_of_calls(event.get("tool_calls"))

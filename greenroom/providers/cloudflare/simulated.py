@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from greenroom.messages.value import FrozenMap
 from greenroom.providers.simulator.dialect import PLAIN_USAGE, Dialect, filled
-from greenroom.providers.simulator.faults import Place, before_place
+from greenroom.providers.simulator.faults import SILENT_BYTES, Place, before_place
 from greenroom.providers.simulator.openai_chat import faulty, streamed
 from greenroom.providers.simulator.openai_errors import Refused, json_bytes, json_reply, scripted_reply
 from greenroom.providers.simulator.openai_request import ChatCall, read_chat_call, read_json
@@ -119,9 +119,7 @@ class ResponseWriter:
 
     def ping(self, kind: str) -> bytes:
         """A sign of life that says nothing."""
-        if kind == "comment":
-            return b": ping\n\n"
-        return b"\n" if kind == "blank" else _data({"response": "", "tool_calls": []})
+        return SILENT_BYTES.get(kind) or _data({"response": "", "tool_calls": []})
 
     def _said(self) -> Iterator[Step]:
         script = self._script

@@ -27,15 +27,15 @@ from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
 from greenroom.messages.usage import NO_USAGE, Usage
 from greenroom.providers.cohere.turns import TOOL_PLAN
-from greenroom.providers.cohere.usage import counts_in, usage_of
+from greenroom.providers.cohere.usage import usage_of
 from greenroom.providers.openai_chat.tool_calls import ToolCalls
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.blocks import Blocks
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import counts_given, replace_counts, whole_number
 from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream, tells_error, too_much
-from greenroom.providers.wire.halves import JsonReader
+from greenroom.providers.wire.halves import JsonReader, pieces_of_calls
 from greenroom.providers.wire.writer import Writer
 
 _REASONS: dict[str, FinishReason] = {
@@ -159,6 +159,8 @@ class Events:
     def end(self) -> None:
         """No more comes: what was held back goes out, whole calls are completed, then the usage, once."""
         for _, half in self._json.left():
+            for call in half.get("tool_calls", ()):
+                self._calls.take(call)
             self._say(half, 0, EMPTY_MAP)
         self._calls.finish(at_limit=self._over and self._reason() == "length")
         if self._counted() != NO_USAGE and not self._usage_told:
@@ -261,7 +263,7 @@ class Events:
         self._over = self._begun = True
         self._finish = reason if isinstance(reason, str) and reason else None
         self._count = None
-        replace_counts(self._usage, counts_in(delta.get("usage")))
+        replace_counts(self._usage, counts_given(delta.get("usage")))
         if self._finish in _FAILING or delta.get("error"):
             message = delta.get("error") or f"the provider ended the answer with {self._finish}"
             evidence = in_stream({"error": message})
@@ -304,6 +306,8 @@ def _pieces(given: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]
         return
     if isinstance(message.get("tool_plan"), str):
         yield (0, "tool_plan"), message, "tool_plan"
+    fragments = [{**call, "index": given.get("index")} for call in _dicts(message.get("tool_calls"))]
+    yield from pieces_of_calls(fragments)
     for content in _dicts(message.get("content")):
         for name in _TEXTS:
             if isinstance(content.get(name), str):

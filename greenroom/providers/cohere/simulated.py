@@ -5,7 +5,7 @@ from typing import Any
 
 from greenroom.messages.value import FrozenMap
 from greenroom.providers.simulator.dialect import Dialect
-from greenroom.providers.simulator.faults import Place, before_place
+from greenroom.providers.simulator.faults import SILENT_BYTES, Place, before_place
 from greenroom.providers.simulator.openai_chat import faulty, streamed
 from greenroom.providers.simulator.openai_errors import Refused, json_bytes, json_reply, scripted_reply
 from greenroom.providers.simulator.openai_request import ChatCall, read_chat_call, read_json
@@ -111,9 +111,7 @@ class EventWriter:
 
     def ping(self, kind: str) -> bytes:
         """A sign of life that says nothing."""
-        if kind == "comment":
-            return b": ping\n\n"
-        return b"\n" if kind == "blank" else self.text_event("")
+        return SILENT_BYTES.get(kind) or self.text_event("")
 
     def _said(self) -> Iterator[Step]:
         script = self._script

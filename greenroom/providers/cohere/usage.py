@@ -2,21 +2,9 @@
 
 from typing import Any
 
-from pydantic_core import to_json
-
 from greenroom.messages.frozen import freeze_wire
 from greenroom.messages.usage import NO_USAGE, Usage, UsageSource
 from greenroom.providers.wire.counts import count_in
-
-_MAX_BYTES = 16 * 1024
-"""A larger object is no count of tokens and is not taken: what is kept of it stays small."""
-
-
-def counts_in(given: Any) -> dict[str, Any]:
-    """The usage object of an event; {} where it is none."""
-    if not isinstance(given, dict) or len(to_json(given, inf_nan_mode="constants")) > _MAX_BYTES:
-        return {}
-    return given
 
 
 def usage_of(raw: dict[str, Any], source: UsageSource = "provider") -> Usage:

@@ -68,6 +68,10 @@ class Candidate:
             self.token = token
         self._note(given)
 
+    def last_half(self, *, is_thought: bool) -> None:
+        """Half a character came that no other half followed."""
+        self._text("\ufffd", is_thought, None, EMPTY_MAP)
+
     def end(self) -> None:
         """No more comes."""
         self._calls.finish()

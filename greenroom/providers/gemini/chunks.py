@@ -6,9 +6,8 @@
 Source: https://ai.google.dev/api/generate-content#generatecontentresponse.
 """
 
+from collections.abc import Iterator
 from typing import Any
-
-from pydantic_core import to_json
 
 from greenroom.messages.answer import Answer
 from greenroom.messages.contracts import Call
@@ -22,7 +21,7 @@ from greenroom.providers.gemini.template import Template
 from greenroom.providers.gemini.usage import usage_of
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import SMALL_BYTES, is_small, replace_counts, whole_number
 from greenroom.providers.wire.evidence import in_stream, protocol, too_much
 from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
@@ -33,7 +32,6 @@ _KNOWN = frozenset({
 _PLAIN = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "createTime"})
 _PLAIN_CANDIDATE = frozenset({"content", "index"})
 """A chunk of these keys alone may be read without ceremony."""
-_USAGE_BYTES = 16 * 1024
 """A larger object is no count of tokens and is not taken: what is kept of it stays small."""
 _CANDIDATES_MAX = 128
 
@@ -63,7 +61,7 @@ class Chunks:
         self._writer, self._allowance, self._asked, self._delivered = writer, allowance, asked, delivered
         self._seed, self._raw = f"{call.stream_id}/{call.epoch}", call.options.raw_deltas
         self._candidates: dict[int, Candidate] = {}
-        self._json = JsonReader()
+        self._json = JsonReader(_pieces)
         self._template = Template()
         self._running = 0
         """The candidate that the template's pieces belong to."""
@@ -115,7 +113,7 @@ class Chunks:
         if type(chunk) is not dict:
             return False
         self._settle()
-        if self._take_plain(chunk, len(data)):
+        if self._take_plain(chunk, len(data)) and not self._json.holds:
             template.learn(data, chunk, self._candidates[self._running].block)
         else:
             # Invariant: a template that knows a chunk writes to a text that still goes on.
@@ -140,7 +138,10 @@ class Chunks:
         return event in ("message", "error")
 
     def end(self) -> None:
-        """No more comes: the newest usage goes out, once."""
+        """No more comes: what was held back goes out, then the newest usage, once."""
+        for index, half in self._json.left():
+            if index in self._candidates:
+                self._candidates[index].last_half(is_thought="thought" in half)
         for candidate in self._candidates.values():
             candidate.end()
         usage = self._counted()
@@ -167,7 +168,7 @@ class Chunks:
             metadata=freeze_wire(facts),
         )
 
-    def take_chunk(self, chunk: dict[str, Any], event: str = "message", size: int = _USAGE_BYTES + 1) -> None:
+    def take_chunk(self, chunk: dict[str, Any], event: str = "message", size: int = SMALL_BYTES + 1) -> None:
         """Any chunk. `size`: the bytes that it came in."""
         self._know(chunk)
         self._take_usage(chunk.get("usageMetadata"), size)
@@ -201,7 +202,7 @@ class Chunks:
         if type(part) is not dict or len(part) != 1 or candidate.kind != "text":
             return False
         text, usage = part.get("text"), chunk.get("usageMetadata")
-        if type(text) is not str or chunk.get("modelVersion") != self._model or size > _USAGE_BYTES:
+        if type(text) is not str or chunk.get("modelVersion") != self._model or size > SMALL_BYTES:
             return False
         self._take_usage(usage, size)
         if index != self._running:
@@ -224,12 +225,12 @@ class Chunks:
         if isinstance(response_id, str) and response_id:
             self._response_id = self._response_id or response_id
         for name in ("promptFeedback", "modelStatus"):
-            if chunk.get(name) and len(to_json(chunk[name])) <= _USAGE_BYTES:
+            if chunk.get(name) and is_small(chunk[name]):
                 self._facts[name] = chunk[name]
 
     def _take_usage(self, usage: Any, size: int) -> None:
         """Counts with a total are all that there are, as what is 0 is left out; others add to those known."""
-        if type(usage) is not dict or (size > _USAGE_BYTES and len(to_json(usage)) > _USAGE_BYTES):
+        if type(usage) is not dict or (size > SMALL_BYTES and not is_small(usage)):
             return
         if "totalTokenCount" in usage:
             self._usage = usage
@@ -254,3 +255,16 @@ class Chunks:
         self._settle()
         source: UsageSource = "provider" if self.is_finished and self.failure is None else "partial"
         return usage_of(self._usage, source)
+
+
+def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Which text a string of the chunk is part of, and where it stands."""
+    candidates = chunk.get("candidates") if isinstance(chunk, dict) else None
+    for given in candidates if isinstance(candidates, list) else ():
+        content = given.get("content") if isinstance(given, dict) else None
+        parts = content.get("parts") if isinstance(content, dict) else None
+        index = given.get("index") if isinstance(given, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and isinstance(part.get("text"), str):
+                name = "thought" if part.get("thought") is True else "text"
+                yield (index if type(index) is int else 0, name), part, "text"

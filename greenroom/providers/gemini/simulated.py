@@ -20,6 +20,12 @@ _PATH = re.compile(
 )
 
 
+def google_key(request: HttpRequest) -> str | None:
+    """In Google's header, in the query, or as a bearer token (Vertex AI)."""
+    given = parse_qs(request.query).get("key", [""])[0]
+    return request.headers.get("x-goog-api-key") or given or bearer(request)
+
+
 class GeminiWire:
     """generateContent below any version, and below Vertex AI's `publishers/google`."""
 
@@ -29,9 +35,7 @@ class GeminiWire:
         return _PATH.fullmatch(request.path) is not None
 
     def key(self, request: HttpRequest) -> str | None:
-        """In Google's header, in the query, or as a bearer token (Vertex AI)."""
-        given = parse_qs(request.query).get("key", [""])[0]
-        return request.headers.get("x-goog-api-key") or given or bearer(request)
+        return google_key(request)
 
     def answer(self, request: HttpRequest, served: Served, desk: Desk) -> Reply:
         only_post(request)

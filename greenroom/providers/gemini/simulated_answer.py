@@ -166,7 +166,7 @@ def _whole_parts(script: Script) -> Iterator[dict[str, Any]]:
 
 
 def _call(call: ScriptToolCall, script: Script, number: int) -> dict[str, Any]:
-    part: dict[str, Any] = {"functionCall": {"name": call.name, "args": _arguments(call)}}
+    part: dict[str, Any] = {"functionCall": {"name": call.name, "args": arguments_object(call)}}
     if call.id is not None:
         part["functionCall"]["id"] = call.id
     if script.reasoning and number == 0:
@@ -174,7 +174,7 @@ def _call(call: ScriptToolCall, script: Script, number: int) -> dict[str, Any]:
     return part
 
 
-def _arguments(call: ScriptToolCall) -> Any:
+def arguments_object(call: ScriptToolCall) -> Any:
     """An object: this wire knows no arguments that are cut. Other text stands under `text`."""
     try:
         value = json.loads(call.arguments_text or "{}")

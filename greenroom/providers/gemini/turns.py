@@ -27,16 +27,10 @@ from greenroom.messages.parts import (
 from greenroom.messages.request import ChatRequest, Message, tool_calls
 from greenroom.providers.gemini.calls import MADE_ID, WIRE
 from greenroom.providers.gemini.families import Family
-from greenroom.providers.wire.fitting import arguments_of, json_object
+from greenroom.providers.wire.fitting import arguments_of, carried, json_object
 from greenroom.providers.wire.foreign import is_foreign, own_signature
 
-CARRIED: dict[str, frozenset[str]] = {
-    "system": frozenset({"text"}),
-    "developer": frozenset({"text"}),
-    "user": frozenset({"text", "image", "tool_result"}),
-    "assistant": frozenset({"text", "image", "tool_call", "reasoning", "refusal", "provider"}),
-    "tool": frozenset({"tool_result"}),
-}
+CARRIED = carried("image", "provider")
 """Which parts a turn of each role can carry."""
 GO_ON = "Go on exactly where your last message stops. Repeat nothing that it says, and add no remark."
 _NO_SIGNATURE = "skip_thought_signature_validator"

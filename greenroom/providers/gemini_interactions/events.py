@@ -7,10 +7,8 @@ may have an `event_id`: the newest is the cursor from which a cut stream is resu
 Source: https://ai.google.dev/gemini-api/docs/interactions, https://ai.google.dev/api/interactions-api.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
-
-from pydantic_core import to_json
 
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.completion import FinishReason
@@ -23,10 +21,10 @@ from greenroom.providers.gemini_interactions.steps import Steps
 from greenroom.providers.gemini_interactions.usage import usage_of
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import counts_given, is_small, replace_counts, whole_number
 from greenroom.providers.wire.envelope import Envelope
 from greenroom.providers.wire.evidence import in_stream, protocol, too_much
-from greenroom.providers.wire.halves import JsonReader, pieces_of_a_block
+from greenroom.providers.wire.halves import JsonReader
 from greenroom.providers.wire.writer import Writer
 
 _BEGINS = frozenset({"interaction.created", "interaction.start"})
@@ -38,7 +36,6 @@ _KNOWN = _BEGINS | _ENDS | _STARTS | _DELTAS | _STOPS | {"interaction.status_upd
 _PLAIN = frozenset({"event_type", "index", "delta"})
 _PIECES = {"text": "text", "arguments_delta": "arguments"}
 """By the type of a delta: the one string of it that its events differ in."""
-_USAGE_BYTES = 16 * 1024
 _INDEX_MAX = 10**6
 
 _FINISHES: dict[str, FinishReason] = {
@@ -76,7 +73,7 @@ class Events:
             self._cursor, self._response_id = resume.cursor, resume.response_id
         self._behind = self._cursor
         """A resumed stream begins behind this event."""
-        self._json = JsonReader(pieces_of_a_block)
+        self._json = JsonReader(_pieces)
         self._envelope = Envelope()
         self._write: Callable[[int, int, str], None] = writer.text
         """What takes the pieces that the envelope knows."""
@@ -182,7 +179,8 @@ class Events:
         return event in _KNOWN or event == "message"
 
     def end(self) -> None:
-        """No more comes: the newest usage goes out, once."""
+        """No more comes: what was held back goes out, then the newest usage, once."""
+        self._last_halves()
         usage = self._counted()
         if usage.source != "none" and not self._usage_told:
             self._usage_told = True
@@ -221,11 +219,19 @@ class Events:
         inner = inner if isinstance(inner, dict) else {}
         if kind in _DELTAS:
             self._steps.delta(index, inner)
-        elif kind in _STARTS:
+            return
+        self._last_halves(index)
+        if kind in _STARTS:
             self._steps.start(index, inner)
         else:
             self._steps.stop(index)
             self._take_usage(given.get("usage"))
+
+    def _last_halves(self, index: int | None = None) -> None:
+        """Of the step that is over now, or of all."""
+        for place, half in self._json.left(index):
+            for kind, piece in half.items():
+                self._steps.last_half(place, kind, piece)
 
     def _lifecycle(self, kind: str, given: dict[str, Any]) -> None:
         self.worked_at = self._writer.seq
@@ -259,12 +265,13 @@ class Events:
         if isinstance(token, str) and token:
             self._token = token
         for name in ("service_tier", "created", "errors", "environment_id"):
-            if given.get(name) and len(to_json(given[name])) <= _USAGE_BYTES:
+            if given.get(name) and is_small(given[name]):
                 self._facts[name] = given[name]
         self._take_usage(given.get("usage"))
 
     def _ended(self) -> None:
         self._status = self._status or "completed"
+        self._last_halves()
         self._steps.finish(at_limit=self._reason() == "length")
         if self._status in _FAILING:
             self.failure = self.failure or self._failed()
@@ -281,8 +288,22 @@ class Events:
         return "tool_calls" if reason == "stop" and self._steps.any_call else reason
 
     def _take_usage(self, usage: Any) -> None:
-        if isinstance(usage, dict) and len(to_json(usage)) <= _USAGE_BYTES:
-            replace_counts(self._usage, usage)
+        replace_counts(self._usage, counts_given(usage))
 
     def _counted(self) -> Usage:
         return usage_of(self._usage, "provider" if self.is_over and self.failure is None else "partial")
+
+
+def _pieces(event: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Which text a string of the event is part of, and where it stands."""
+    delta = event.get("delta") if isinstance(event, dict) else None
+    if not isinstance(delta, dict):
+        return
+    place, content = event.get("index"), delta.get("content")
+    index = place if type(place) is int else 0
+    if delta.get("type", "text") == "text" and isinstance(delta.get("text"), str):
+        yield (index, "text"), delta, "text"
+    if isinstance(delta.get("arguments"), str):
+        yield (index, "arguments_delta"), delta, "arguments"
+    if isinstance(content, dict) and isinstance(content.get("text"), str):
+        yield (index, "thought_summary"), content, "text"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, unquote
 
 from greenroom.messages.value import FrozenMap
+from greenroom.providers.gemini.simulated import google_key
 from greenroom.providers.gemini.simulated_errors import refused_in_its_words, scripted
 from greenroom.providers.gemini_interactions.simulated_answer import OPENING, EventWriter
 from greenroom.providers.gemini_interactions.simulated_request import read_call
@@ -17,7 +18,7 @@ from greenroom.providers.simulator.openai_request import read_json
 from greenroom.providers.simulator.openai_whole import Stamp
 from greenroom.providers.simulator.reply import HttpRequest, Reply, Step
 from greenroom.providers.simulator.script import Script
-from greenroom.providers.simulator.wires import Desk, Served, bearer
+from greenroom.providers.simulator.wires import Desk, Served
 
 _PATH = re.compile(r"/.*?interactions(?:/(?P<id>[^/]+))?")
 _KEPT_MAX = 256
@@ -36,9 +37,7 @@ class InteractionsWire:
         return _PATH.fullmatch(request.path) is not None
 
     def key(self, request: HttpRequest) -> str | None:
-        """In Google's header, in the query, or as a bearer token."""
-        given = parse_qs(request.query).get("key", [""])[0]
-        return request.headers.get("x-goog-api-key") or given or bearer(request)
+        return google_key(request)
 
     def answer(self, request: HttpRequest, served: Served, desk: Desk) -> Reply:
         found = _PATH.fullmatch(request.path)

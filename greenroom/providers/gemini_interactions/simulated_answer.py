@@ -4,12 +4,12 @@ A thought, the text, then each function call is a step of its own. An interactio
 (`event_id`). A refusal has no place on this wire and is left out.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
 from greenroom.messages.value import thaw
+from greenroom.providers.gemini.simulated_answer import arguments_object
 from greenroom.providers.simulator.faults import before_place
 from greenroom.providers.simulator.openai_errors import json_bytes
 from greenroom.providers.simulator.openai_request import ChatCall, count_tokens
@@ -176,15 +176,7 @@ def _output(script: Script) -> Iterator[dict[str, Any]]:
 def _calls(script: Script) -> Iterator[dict[str, Any]]:
     for number, call in enumerate(script.tool_calls):
         told = {"type": "function_call", "id": _call_id(call, number), "name": call.name}
-        yield {**told, "arguments": _arguments(call)}
-
-
-def _arguments(call: ScriptToolCall) -> Any:
-    try:
-        value = json.loads(call.arguments_text or "{}")
-    except ValueError:
-        value = None
-    return value if isinstance(value, dict) else {"text": call.arguments_text}
+        yield {**told, "arguments": arguments_object(call)}
 
 
 def _call_id(call: ScriptToolCall, number: int) -> str:

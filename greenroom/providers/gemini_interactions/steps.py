@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire, thaw
 from greenroom.messages.parts import Part, ToolCallPart
+from greenroom.providers.whole_json import is_json
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.writer import Writer
 
@@ -124,6 +125,20 @@ class Steps:
 
         return more
 
+    def last_half(self, index: int, kind: str, piece: str) -> None:
+        """Half a character that no other half followed, of a delta of this kind. Counts nothing: never raises."""
+        step = self._open.get(index)
+        if step is None:
+            return
+        if kind == "arguments_delta":
+            step.arguments.append(piece)
+            if step.call is not None:
+                self._writer.call_arguments(0, step.call[0], step.call[1], piece)
+        elif kind == "thought_summary":
+            self._thought(index, step, {"content": {"text": piece}})
+        elif step.kind in _TEXTS:
+            self._text(index, piece)
+
     def stop(self, index: int) -> None:
         """A step is over: a call is completed, an item goes out."""
         if index not in self._open and self._unfinished is not None:
@@ -220,7 +235,7 @@ class Steps:
         if not arguments.strip():
             self._settle()
             self._empty = step.call
-        elif _parses(arguments):
+        elif is_json(arguments):
             self._writer.call_completed(0, step.call, arguments)
 
     def _keep(self, step: _Step, given: dict[str, Any]) -> None:
@@ -273,11 +288,3 @@ def _json_or_text(text: str) -> Any:
         return from_json(text)
     except ValueError:
         return text
-
-
-def _parses(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True

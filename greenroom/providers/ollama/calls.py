@@ -3,9 +3,10 @@
 import hashlib
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from greenroom.messages.frozen import freeze_wire, thaw
+from greenroom.providers.whole_json import is_json
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.writer import Writer
 
@@ -41,7 +42,7 @@ class WholeCalls:
         self.count += 1
         self._writer.call_started(0, number, call_id, name)
         self._writer.call_arguments(0, number, call_id, arguments)
-        if _is_json(arguments):
+        if is_json(arguments):
             self._writer.call_completed(0, (number, call_id, name), arguments)
 
     def _made_id(self, number: int) -> str:
@@ -53,11 +54,3 @@ def _arguments_text(given: Any) -> str:
     if isinstance(given, str):
         return given if given.strip() else "{}"
     return "{}" if given is None else to_json(thaw(freeze_wire(given))).decode()
-
-
-def _is_json(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True

@@ -17,10 +17,11 @@ the last call of an answer that ran out of tokens: nobody knows what was to come
 import hashlib
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire, thaw
 from greenroom.providers.openai_chat.arguments import Arguments
+from greenroom.providers.whole_json import is_json
 from greenroom.providers.wire.allowance import Allowance
 from greenroom.providers.wire.counts import whole_number
 from greenroom.providers.wire.writer import Writer
@@ -204,7 +205,7 @@ class ToolCalls:
         if not arguments.strip():
             arguments = "{}"
         call.tried = True
-        if not _parses(arguments):
+        if not is_json(arguments):
             return False
         self._announce(call, for_good=True)
         call.completed = True
@@ -237,11 +238,3 @@ def _name(value: Any) -> str:
 def _arguments(value: Any) -> str:
     """The fragment's JSON text; some servers send the object itself."""
     return "" if value is None else to_json(thaw(freeze_wire(value))).decode()
-
-
-def _parses(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True

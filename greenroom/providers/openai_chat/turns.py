@@ -8,15 +8,10 @@ from greenroom.messages.parts import ImagePart, Part, ReasoningPart, RefusalPart
 from greenroom.messages.request import Message, tool_calls, tool_results
 from greenroom.messages.retry_state import RetryState
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.fitting import carried
 from greenroom.providers.wire.foreign import is_foreign
 
-CARRIED: dict[str, frozenset[str]] = {
-    "system": frozenset({"text"}),
-    "developer": frozenset({"text"}),
-    "user": frozenset({"text", "image", "tool_result"}),
-    "assistant": frozenset({"text", "tool_call", "reasoning", "refusal"}),
-    "tool": frozenset({"tool_result"}),
-}
+CARRIED = carried()
 """Which parts a turn of each role can carry. Reasoning that a server does not want back is left out."""
 
 _GO_ON = "Continue your last message exactly where it stops. Repeat nothing of it and add no remark."
@@ -41,18 +36,22 @@ def continue_answer(body: dict[str, Any], resume: RetryState, profile: Profile) 
         body[profile.max_tokens_field] = max(1, body[profile.max_tokens_field] - spent)
 
 
-def _turns(message: Message, profile: Profile) -> Iterator[dict[str, Any]]:
+def result_turns(message: Message) -> Iterator[dict[str, Any]]:
     """A turn of several tool results is several turns here."""
     for result in tool_results(message):
         yield {"role": "tool", "tool_call_id": result.tool_call_id, "content": result.content}
+
+
+def _turns(message: Message, profile: Profile) -> Iterator[dict[str, Any]]:
+    yield from result_turns(message)
     if message.role == "assistant":
         yield _assistant(message, profile)
     elif message.role != "tool" and any(part.type in ("text", "image") for part in message.content):
         role = "system" if message.role == "developer" and not profile.developer_role else message.role
-        yield _named(message, {"role": role, "content": _content(message)})
+        yield _named(message, {"role": role, "content": content_of(message)})
 
 
-def _content(message: Message) -> Any:
+def content_of(message: Message) -> Any:
     """A string where it is one text: older servers take nothing else."""
     parts = [part for part in message.content if part.type in CARRIED[message.role] - {"tool_result"}]
     if len(parts) == 1 and isinstance(parts[0], TextPart):

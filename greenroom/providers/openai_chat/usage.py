@@ -3,14 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic_core import to_json
-
 from greenroom.messages.frozen import freeze_wire
 from greenroom.messages.usage import NO_USAGE, Usage, UsageSource
-from greenroom.providers.wire.counts import count_in
-
-_MAX_BYTES = 16 * 1024
-"""A larger object is no count of tokens and is not taken: what is kept of it stays small."""
+from greenroom.providers.wire.counts import count_in, counts_given
 
 
 def usage_of(
@@ -57,8 +52,7 @@ def usages_in(chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
     It stands at the top; Groq has it in `x_groq`, Moonshot in the choice, others in its message.
     """
     for place in _places(chunk):
-        usage = place.get("usage") if isinstance(place, dict) else None
-        if usage and isinstance(usage, dict) and len(to_json(usage)) <= _MAX_BYTES:
+        if isinstance(place, dict) and (usage := counts_given(place.get("usage"))):
             yield usage
 
 

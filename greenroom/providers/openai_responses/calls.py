@@ -10,6 +10,7 @@ from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire, thaw
 from greenroom.messages.parts import ToolCallPart
 from greenroom.providers.openai_responses.marks import CALL_ITEMS
 from greenroom.providers.openai_responses.said import Said
+from greenroom.providers.whole_json import is_json
 from greenroom.providers.wire.allowance import TooMuchError
 
 _CALL_BYTES = 512
@@ -100,7 +101,7 @@ class Call:
         text = self._buffer.getvalue()
         if not (self.custom or cut or text.strip()):
             text = "{}"
-        is_whole = not cut if self.custom else _parses(text)
+        is_whole = not cut if self.custom else is_json(text)
         if not self.started or self._said.failure or not is_whole:
             return
         self.completed = True
@@ -150,11 +151,3 @@ def _same_json(one: str, other: str) -> bool:
         return bool(from_json(one) == from_json(other))
     except ValueError:
         return False
-
-
-def _parses(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic_core import to_json
-
 from greenroom.messages.answer import ChoiceEnd
 from greenroom.messages.completion import FinishReason
 from greenroom.messages.failures import ErrorEvidence
@@ -21,7 +19,6 @@ _INCOMPLETE: dict[str, FinishReason] = {
     "max_output_tokens": "length", "max_tokens": "length", "length": "length", "content_filter": "content_filter",
 }  # fmt: skip
 _FAILED = ("failed", "cancelled")
-_USAGE_BYTES = 16 * 1024
 RUNNING = ("queued", "in_progress")
 
 
@@ -48,12 +45,6 @@ def failure_of(response: dict[str, Any], status: str) -> ErrorEvidence | None:
         return None
     message = f"the provider says that the response {'failed' if status == 'failed' else 'was cancelled'}"
     return ErrorEvidence(kind="in_stream", message=message, code=status, phase="body")
-
-
-def usage_in(response: dict[str, Any]) -> dict[str, Any]:
-    """The counts; larger objects are no counts."""
-    usage = response.get("usage")
-    return usage if isinstance(usage, dict) and len(to_json(usage)) <= _USAGE_BYTES else {}
 
 
 def _reason(response: dict[str, Any], status: str, has_calls: bool, refused: bool) -> FinishReason:

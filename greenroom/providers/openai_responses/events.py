@@ -1,6 +1,7 @@
 """The events of one answer, in order: what each adds, what is known, and whether it failed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic_core import to_json
@@ -14,7 +15,7 @@ from greenroom.messages.usage import Usage
 from greenroom.providers.openai_chat.usage import usage_of
 from greenroom.providers.openai_responses.calls import Call
 from greenroom.providers.openai_responses.earlier import Earlier
-from greenroom.providers.openai_responses.ending import ENDS, RUNNING, end_of, failure_of, status_of, usage_in
+from greenroom.providers.openai_responses.ending import ENDS, RUNNING, end_of, failure_of, status_of
 from greenroom.providers.openai_responses.numbering import Numbering
 from greenroom.providers.openai_responses.output import Output
 from greenroom.providers.openai_responses.parts import HELD_MAX, Part
@@ -22,7 +23,8 @@ from greenroom.providers.openai_responses.reading import EventReader
 from greenroom.providers.openai_responses.said import Said
 from greenroom.providers.openai_responses.shortcut import Forms, ShortCut
 from greenroom.providers.sse import SseEvent
-from greenroom.providers.wire.allowance import Allowance
+from greenroom.providers.wire.allowance import Allowance, TooMuchError
+from greenroom.providers.wire.counts import counts_given
 from greenroom.providers.wire.evidence import in_stream, protocol
 from greenroom.providers.wire.writer import Writer
 
@@ -120,8 +122,9 @@ class Events:
         return bool(self.response_id) or self._output.any
 
     def end(self) -> None:
-        for half in self._json.left():
-            self._output.take(half["type"], half)
+        with suppress(TooMuchError):  # what ended over its bound has no room for them either
+            for half in self._json.left():
+                self._output.take(half["type"], half)
         if self._usage and not self._usage_told:
             self._usage_told = True
             self._writer.usage(self._counted())
@@ -229,7 +232,7 @@ class Events:
             if response.get(name):
                 self._said.allowance.left -= len(to_json(response[name]))
                 self._said.facts[name] = response[name]
-        self._usage = usage_in(response) or self._usage
+        self._usage = counts_given(response.get("usage")) or self._usage
 
     def _end(self, response: dict[str, Any], status: str) -> None:
         """The last event: what no event before it said, and how the answer ended."""

@@ -9,6 +9,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from greenroom.providers.openai_responses.simulated_output import FAILURE, Simulated
+from greenroom.providers.simulator.faults import SILENT_BYTES
 from greenroom.providers.simulator.openai_errors import json_bytes
 from greenroom.providers.simulator.openai_whole import logprobs_of
 from greenroom.providers.simulator.pieces import joined, pieces_of
@@ -86,10 +87,8 @@ class EventWriter:
 
     def ping(self, kind: str) -> bytes:
         """A sign of life that says nothing."""
-        if kind == "comment":
-            return b": ping\n\n"
-        if kind == "blank":
-            return b"\n"
+        if kind in SILENT_BYTES:
+            return SILENT_BYTES[kind]
         return self.text_event("") if kind == "empty_delta" else _framed("keepalive", {})
 
     def _event(self, kind: str, fields: Fields, deltas: int = 0) -> Iterator[Step]:

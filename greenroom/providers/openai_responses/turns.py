@@ -22,15 +22,10 @@ from greenroom.messages.parts import (
 from greenroom.messages.request import Message, tool_calls, tool_results
 from greenroom.providers.openai_responses.marks import WIRE
 from greenroom.providers.profile import Profile
+from greenroom.providers.wire.fitting import carried
 from greenroom.providers.wire.foreign import is_foreign
 
-CARRIED: dict[str, frozenset[str]] = {
-    "system": frozenset({"text"}),
-    "developer": frozenset({"text"}),
-    "user": frozenset({"text", "image", "tool_result"}),
-    "assistant": frozenset({"text", "tool_call", "reasoning", "refusal", "provider"}),
-    "tool": frozenset({"tool_result"}),
-}
+CARRIED = carried("provider")
 """Which parts a turn of each role can carry. Reasoning that the server cannot use is left out."""
 
 

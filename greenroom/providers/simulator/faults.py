@@ -13,6 +13,8 @@ from greenroom.providers.simulator.script import Script
 from greenroom.providers.simulator.script_faults import Cut, Garbage, Stall
 
 BAD_BYTES = b"\x00\xff\xfe\x80{[\x1b]}"
+SILENT_BYTES = {"comment": b": ping\n\n", "blank": b"\n"}
+"""Signs of life, by the kind of ping, that are no events of a stream of server-sent events."""
 _PINGS_MAX = 10_000_000
 
 

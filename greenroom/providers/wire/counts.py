@@ -2,8 +2,23 @@
 
 from typing import Any
 
+from pydantic_core import to_json
+
+SMALL_BYTES = 16 * 1024
+"""Of one object beside the content, counts or a fact: a larger one is none and is not taken, so that what is kept
+of them stays small."""
 _MAX_COUNT = 10**15
 _MAX_NAMES = 256
+
+
+def is_small(value: Any) -> bool:
+    """The JSON value has at most SMALL_BYTES."""
+    return len(to_json(value)) <= SMALL_BYTES
+
+
+def counts_given(usage: Any) -> dict[str, Any]:
+    """The usage object that a wire sent; {} where it is none."""
+    return usage if usage and isinstance(usage, dict) and is_small(usage) else {}
 
 
 def replace_counts(usage: dict[str, Any], newer: dict[str, Any]) -> None:

@@ -268,9 +268,7 @@ class WireDecoder:
             told["status"] = self._status
         if evidence.provider_request_id is None:
             told["provider_request_id"] = provider_request_id(self._headers)
-        evidence = evidence.model_copy(update=told)
-        if len(self._key) >= 8:
-            evidence = without_secret(evidence, self._key)
+        evidence = without_secret(evidence.model_copy(update=told), self._key)
         return Decoded(deltas=self._writer.deltas, failure=evidence)
 
 

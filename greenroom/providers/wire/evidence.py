@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 
 from greenroom.messages.failures import ErrorEvidence, EvidenceKind, NamedLimit
 from greenroom.messages.frozen import freeze_wire
+from greenroom.messages.value import FrozenMap
 from greenroom.providers.response_headers import (
     LONGEST_S,
     allowed,
@@ -35,6 +36,18 @@ __all__ = [
 _BODY_BYTES = 4096
 _DAY_S = 86400.0
 _TOO_MANY = 429
+_SECRET_CHARS_MIN = 8
+_OF_THE_SERVER = (
+    "message",
+    "body",
+    "headers",
+    "code",
+    "error_type",
+    "param",
+    "provider_request_id",
+    "limits",
+)
+"""The fields of an evidence that hold a server's words."""
 
 
 def http_evidence(status: int, headers: dict[str, str], body: bytes, now: float) -> ErrorEvidence:
@@ -112,11 +125,32 @@ def _with_filters(message: str, given: Any) -> str:
 
 
 def without_secret(evidence: ErrorEvidence, secret: str) -> ErrorEvidence:
-    """Some servers repeat the key that they refuse."""
-    if secret not in evidence.body and secret not in evidence.message:
+    """Some servers repeat the key that they refuse. One of less than 8 characters is a word, and no secret."""
+    if len(secret) < _SECRET_CHARS_MIN:
         return evidence
-    hidden = {name: getattr(evidence, name).replace(secret, "(hidden)") for name in ("body", "message")}
-    return evidence.model_copy(update=hidden)
+    return evidence.model_copy(
+        update={name: _hidden(getattr(evidence, name), secret) for name in _OF_THE_SERVER}
+    )
+
+
+def _hidden(given: Any, secret: str) -> Any:
+    if isinstance(given, str):
+        return _without_end(given.replace(secret, "(hidden)"), secret)
+    if isinstance(given, NamedLimit):
+        return given.model_copy(update={"name": _hidden(given.name, secret)})
+    if isinstance(given, tuple):
+        return tuple(_hidden(each, secret) for each in given)
+    if isinstance(given, FrozenMap):
+        return FrozenMap({_hidden(name, secret): _hidden(value, secret) for name, value in given.items()})
+    return given
+
+
+def _without_end(text: str, secret: str) -> str:
+    """What was cut to its bound inside the key ends with a part of it."""
+    for size in range(len(secret) - 1, _SECRET_CHARS_MIN - 1, -1):
+        if text.endswith(secret[:size]):
+            return text[:-size] + "(hidden)"
+    return text
 
 
 def wrong_body(

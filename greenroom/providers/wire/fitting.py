@@ -18,6 +18,18 @@ DROP = "leave it out or set on_unsupported='drop'"
 _ASKS_AT_0 = frozenset({"seed", "temperature"})
 
 
+def carried(*more: str) -> dict[str, frozenset[str]]:
+    """What most wires carry: images of users only; `more` types of parts in an assistant's turn."""
+    text, result = frozenset({"text"}), frozenset({"tool_result"})
+    return {
+        "system": text,
+        "developer": text,
+        "user": text | result | {"image"},
+        "assistant": text | {"tool_call", "reasoning", "refusal", *more},
+        "tool": result,
+    }
+
+
 def refuse_or_say(
     taker: str,
     options: StreamingOptions,

@@ -46,7 +46,7 @@ class JsonReader:
 
     def __init__(self, pieces: Pieces | None = None) -> None:
         """`pieces`: where this wire's events have their texts; None: as the chat wire."""
-        self._pieces = pieces or _pieces
+        self._pieces = pieces or pieces_of_choices
         self._halves: dict[tuple[Any, ...], tuple[str, dict[str, Any]]] = {}
         """By text: the half, and the delta that would bring it alone."""
 
@@ -58,11 +58,10 @@ class JsonReader:
         """The event's JSON value, its strings valid Unicode. Raises ValueError where it is none."""
         return read_json(data, self._join, at_once=not self._halves)
 
-    def left(self) -> list[tuple[Any, dict[str, Any]]]:
-        """Halves that nothing followed, as deltas by choice; forgotten here."""
-        left = [(key[0], delta) for key, (_, delta) in self._halves.items()]
-        self._halves.clear()
-        return left
+    def left(self, of: Any = None) -> list[tuple[Any, dict[str, Any]]]:
+        """Halves that nothing followed, as deltas by choice (or block), of one or of all; forgotten here."""
+        keys = [key for key in self._halves if of is None or key[0] == of]
+        return [(key[0], self._halves.pop(key)[1]) for key in keys]
 
     def _join(self, chunk: Any) -> None:
         for key, holder, name in self._pieces(chunk):
@@ -85,8 +84,8 @@ def pieces_of_a_block(event: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, A
             yield (place if type(place) is int else 0, name), delta, name
 
 
-def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
-    """Which text a string of the chunk is part of, and where it stands."""
+def pieces_of_choices(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """Of the chat wire and its older form."""
     choices = chunk.get("choices") if isinstance(chunk, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):
@@ -100,12 +99,16 @@ def _pieces(chunk: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]
         for name in _TEXTS:
             if isinstance(delta.get(name), str):
                 yield (index, name), delta, name
-        calls = delta.get("tool_calls")
-        for call in calls if isinstance(calls, list) else ():
-            function = call.get("function") if isinstance(call, dict) else None
-            if isinstance(function, dict) and isinstance(function.get("arguments"), str):
-                number = call.get("index")
-                yield (index, "arguments", number if type(number) is int else None), function, "arguments"
+        yield from pieces_of_calls(delta.get("tool_calls"), index)
+
+
+def pieces_of_calls(calls: Any, choice: int = 0) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], str]]:
+    """The arguments of fragments, as the chat wire has them; each call has its own `index`."""
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+            number = call.get("index")
+            yield (choice, "arguments", number if type(number) is int else None), function, "arguments"
 
 
 def _alone(key: tuple[Any, ...]) -> dict[str, Any]:

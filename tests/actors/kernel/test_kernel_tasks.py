@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -140,3 +141,21 @@ def test_a_task_that_will_not_be_cancelled_does_not_hold_up_the_end() -> None:
     assert running.wait(10)
 
     assert dispatcher.stop(timeout_s=20)
+
+
+def test_a_task_whose_actor_ends_before_it_begins_leaves_no_coroutine_unawaited(
+    dispatcher: Dispatcher, probe: Probe, recwarn: pytest.WarningsRecorder
+) -> None:
+    class Hasty(LoopActor):
+        @receives(str)
+        def on_str(self, _: str) -> None:
+            self.run(give(1))
+            self.exit()
+
+    hasty = dispatcher.spawn(Hasty)
+    probe.watch(hasty)
+    hasty.tell("go")
+    probe.expect_down(hasty)
+    dispatcher.wait_idle()
+    gc.collect()
+    assert [str(each.message) for each in recwarn] == []

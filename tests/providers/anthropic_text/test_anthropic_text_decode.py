@@ -7,7 +7,7 @@ import pytest
 from anthropic_text_wire import completion, run
 from recorded_messages import OLDER, message_differences
 
-from recorded_chats import Found, expected, random_sizes, stream_bytes
+from recorded_chats import expected, found, random_sizes, stream_bytes
 
 PING = b'event: ping\r\ndata: {"type": "ping"}\r\n\r\n'
 ENDED = completion(" Hi") + PING + completion(" you", "stop_sequence", stop="\n\nHuman:")
@@ -17,16 +17,7 @@ ENDED = completion(" Hi") + PING + completion(" you", "stop_sequence", stop="\n\
 def test_recorded_stream_gives_the_expected_answer_however_it_is_cut(name: str) -> None:
     data = stream_bytes(name)
     outcome = run(data)
-    told = outcome.so_far
-    found = Found(
-        outcome.choice,
-        outcome.usage,
-        told.model,
-        told.response_id,
-        outcome.answer is not None,
-        in_stream(outcome),
-    )
-    assert message_differences(found, expected(name)) == {}
+    assert message_differences(found(outcome), expected(name)) == {}
     assert run(data, random_sizes(name, len(data), 40)) == outcome
     for at in range(len(data)):
         cut = run(data[:at], clean=False)

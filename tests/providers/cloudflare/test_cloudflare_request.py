@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from cloudflare_wire import RUN, ask
 
-from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import (
     ProviderPart,
     ReasoningPart,
@@ -18,24 +17,11 @@ from greenroom.messages.parts import (
 )
 from greenroom.messages.request import ChatRequest, Message
 
+body_of, problems = RUN.body_of, RUN.problems
 TOOL = {"name": "add", "description": "adds", "parameters": {"type": "object", "properties": {"a": {}}}}
 SENT = {"tools": [{"type": "function", "function": TOOL}]}
 USER = {"role": "user", "content": "hi"}
 SCHEMA = {"type": "object"}
-
-
-def body_of(request: ChatRequest, **options: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(RUN.codec.encode(RUN.call(request, **options)).body)
-    return told
-
-
-def problems(request: ChatRequest, **options: Any) -> list[str]:
-    given = RUN.call(request, **options)
-    try:
-        RUN.codec.check(request, given.target, given.options)
-    except InvalidInput as error:
-        return [problem.path for problem in error.problems]
-    return []
 
 
 EVERY_FIELD: list[tuple[dict[str, Any], dict[str, Any] | list[str]]] = [

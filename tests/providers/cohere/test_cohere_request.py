@@ -1,13 +1,11 @@
 """What a ChatRequest looks like on Cohere's wire, and what that wire cannot take."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from cohere_wire import END, RUN, START, ask, delta, event, run, sse
 
-from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import (
     ImagePart,
     ProviderPart,
@@ -18,25 +16,11 @@ from greenroom.messages.parts import (
     ToolResultPart,
 )  # fmt: skip
 from greenroom.messages.request import ChatRequest, Message
-from greenroom.messages.retry_state import RetryState
 
+body_of, problems = RUN.body_of, RUN.problems
 TOOL = {"name": "add", "description": "adds", "parameters": {"type": "object", "properties": {"a": {}}}}
 SENT = {"tools": [{"type": "function", "function": TOOL}]}
 USER = {"role": "user", "content": "hi"}
-
-
-def body_of(request: ChatRequest, resume: RetryState | None = None, **options: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(RUN.codec.encode(RUN.call(request, **options), resume).body)
-    return told
-
-
-def problems(request: ChatRequest, **options: Any) -> list[str]:
-    given = RUN.call(request, **options)
-    try:
-        RUN.codec.check(request, given.target, given.options)
-    except InvalidInput as error:
-        return [problem.path for problem in error.problems]
-    return []
 
 
 EVERY_FIELD: list[tuple[dict[str, Any], dict[str, Any] | list[str]]] = [

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from body_faults import BODY_FAULTS, MAX_EVENT_BYTES, BodyFault
 from gemini_wire import Outcome, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,40 +99,14 @@ def check(outcome: Outcome, script: Script, fields: dict[str, Any], n: int) -> N
     )
 
 
-FAULTS: list[tuple[dict[str, Any], str | None]] = [
-    ({"garbage": {"place": "stream", "after_deltas": 1}}, "protocol"),
-    ({"garbage": {"place": "json", "after_deltas": 1}}, "protocol"),
-    ({"garbage": {"place": "character", "after_deltas": 1}}, None),
-    ({"flood": {"kind": "event", "size": 300_000, "after_deltas": 1}}, "bound"),
-    ({"flood": {"kind": "deep_json", "size": 30_000, "after_deltas": 1}}, "protocol"),
-    ({"flood": {"kind": "line", "size": 300_000, "after_deltas": 1}}, "bound"),
-    ({"flood": {"kind": "stream", "size": 30_000, "after_deltas": 1}}, None),
-    ({"cut": {"after_deltas": 2, "how": "end"}}, "protocol"),
-    ({"cut": {"after_deltas": 2, "how": "end", "inside": "event"}}, "protocol"),
-    ({"cut": {"after_bytes": 150, "how": "end"}}, "protocol"),
-    ({"stall": {"after_deltas": 1, "ping": "comment", "for_s": 3}}, None),
-    ({"stall": {"after_deltas": 1, "ping": "empty_delta", "for_s": 3}}, None),
-    ({"stall": {"after_deltas": 1, "ping": "empty_chunk", "for_s": 3}}, None),
-    ({"stall": {"after_deltas": 1, "ping": "blank", "for_s": 3}}, None),
-    ({"stream_error": {"after_deltas": 1}}, "in_stream"),
-    ({"send_finish": False}, "protocol"),
-    ({"send_role": False, "usage": "absent"}, None),
-    ({"late_text": "late"}, None),
-    ({"ignore_stream": True}, None),
-    ({"answer": {"status": 200, "body": "<html>"}}, "protocol"),
-]
-"""Of each: the kind of failure that it comes to; None: an answer."""
-
-
-@pytest.mark.parametrize(("fault", "kind"), FAULTS, ids=lambda given: str(given)[:60])
-@pytest.mark.parametrize("query", ["alt=sse", ""])
-def test_every_fault_of_a_body_has_its_outcome(fault: dict[str, Any], kind: str | None, query: str) -> None:
-    data = replied(Script(text="one two three four", **fault), query)
-    outcome = run(data, max_event_bytes=65536)
-    if query == "" and fault.get("flood", {}).get("kind") == "line":
+@pytest.mark.parametrize("fault", BODY_FAULTS, ids=lambda fault: str(fault.fields)[:60])
+def test_every_fault_of_a_streamed_array_has_its_outcome(fault: BodyFault) -> None:
+    data, kind = replied(fault.script, query=""), fault.kind
+    outcome = run(data, clean=fault.is_clean, max_event_bytes=MAX_EVENT_BYTES)
+    if fault.fields.get("flood", {}).get("kind") == "line":
         kind = "protocol"  # between two elements of an array it is a word that is no JSON
     assert (outcome.failure and outcome.failure.kind) == kind
-    assert run(data, [3] * len(data), max_event_bytes=65536) == outcome
+    assert run(data, [3] * len(data), clean=fault.is_clean, max_event_bytes=MAX_EVENT_BYTES) == outcome
 
 
 SAID = Script(

@@ -8,23 +8,11 @@ from interactions_wire import CODEC, Outcome, call, run
 from greenroom.messages.commands import WireHead
 from greenroom.messages.deltas import Delta
 
-from recorded_chats import Found, headers_of, random_sizes, stream_bytes
+from recorded_chats import found, headers_of, random_sizes, stream_bytes
 from recorded_interactions import STREAMS, differences, expected
 from shared_files import CORPUS
 
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
-
-
-def found(outcome: Outcome) -> Found:
-    told = outcome.so_far
-    return Found(
-        outcome.choice,
-        outcome.usage,
-        told.model,
-        told.response_id,
-        outcome.answer is not None,
-        in_stream(outcome),
-    )
 
 
 def in_stream(outcome: Outcome) -> bool:

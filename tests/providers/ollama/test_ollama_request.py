@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from ollama_wire import CHAT, END, GENERATE, ask, line, lines, resumed, run
 
-from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import (
     ImagePart,
     ProviderPart,
@@ -18,29 +17,13 @@ from greenroom.messages.parts import (
     ToolResultPart,
 )  # fmt: skip
 from greenroom.messages.request import ChatRequest, Message
-from greenroom.messages.retry_state import RetryState
 from greenroom.providers.openai_chat import OpenAIChatCodec
 
 from codec_run import CodecRun
 
+body_of, problems = CHAT.body_of, CHAT.problems
 TOOL = {"name": "add", "description": "adds", "parameters": {"type": "object", "properties": {"a": {}}}}
 USER = {"role": "user", "content": "hi"}
-
-
-def body_of(
-    request: ChatRequest, run: CodecRun = CHAT, resume: RetryState | None = None, **more: Any
-) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(run.codec.encode(run.call(request, **more), resume).body)
-    return told
-
-
-def problems(request: ChatRequest, run: CodecRun = CHAT, **options: Any) -> list[str]:
-    given = run.call(request, **options)
-    try:
-        run.codec.check(request, given.target, given.options)
-    except InvalidInput as error:
-        return [problem.path for problem in error.problems]
-    return []
 
 
 def turns(*messages: Any) -> list[dict[str, Any]]:
@@ -190,7 +173,7 @@ def test_image_on_a_server_is_refused_or_left_out() -> None:
     parts = (TextPart(text="see"), ImagePart(url="https://x.test/i.png", detail="low"))
     request = ask(messages=[Message(role="user", content=parts)])
     assert problems(request) == ["messages.0.content.1.url", "messages.0.content.1.detail"]
-    assert problems(request, GENERATE) == ["messages.0.content.1.url", "messages.0.content.1.detail"]
+    assert GENERATE.problems(request) == ["messages.0.content.1.url", "messages.0.content.1.detail"]
     assert problems(request, on_unsupported="drop") == []
     assert body_of(request)["messages"] == [{"role": "user", "content": "see"}]
 
@@ -262,8 +245,8 @@ def test_answer_goes_back_as_ollama_and_as_others_want_it() -> None:
     assert own[2]["tool_name"] == "add"
     chat = CodecRun(OpenAIChatCodec(), "openai-chat")
     given = ask(messages=[USER, answer.message, result])
-    assert problems(given, chat) == []
-    other = body_of(given, chat)["messages"]
+    assert chat.problems(given) == []
+    other = chat.body_of(given)["messages"]
     assert other[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a":1}'}
     assert other[2]["tool_call_id"] == other[1]["tool_calls"][0]["id"]
 
@@ -280,7 +263,7 @@ def test_prompt_of_generate() -> None:
         {"role": "system", "content": "brief"},
         Message(role="user", content=(TextPart(text="see"), ImagePart(data="aGk=", media_type="image/png"))),
     ]
-    assert body_of(ask(messages=messages, seed=1), GENERATE) == {
+    assert GENERATE.body_of(ask(messages=messages, seed=1)) == {
         "model": "m",
         "prompt": "see",
         "system": "brief",
@@ -300,17 +283,17 @@ def test_prompt_of_generate() -> None:
 )
 def test_conversation_is_no_prompt(messages: Any, paths: list[str]) -> None:
     for policy in ("refuse", "drop"):
-        assert problems(ask(messages=messages), GENERATE, on_unsupported=policy) == paths
+        assert GENERATE.problems(ask(messages=messages), on_unsupported=policy) == paths
 
 
 def test_prompt_in_extra_body_is_sent_as_it_stands() -> None:
     extra = {"prompt": "<s>x", "raw": True, "suffix": "y", "context": [1, 2]}
     request = ask(messages=[USER, USER], extra_body=extra)
-    assert problems(request, GENERATE) == []
-    assert body_of(request, GENERATE) == {"model": "m", "stream": True, **extra}
-    assert problems(ask(extra_body={"prompt": ["a"]}), GENERATE) == ["extra_body.prompt"]
-    assert body_of(request, GENERATE, resume=resumed(" and"))["prompt"] == "<s>x and"
-    asked = body_of(ask(max_output_tokens=9), GENERATE, resume=resumed("Once {upon}", 4))
+    assert GENERATE.problems(request) == []
+    assert GENERATE.body_of(request) == {"model": "m", "stream": True, **extra}
+    assert GENERATE.problems(ask(extra_body={"prompt": ["a"]})) == ["extra_body.prompt"]
+    assert GENERATE.body_of(request, resume=resumed(" and"))["prompt"] == "<s>x and"
+    asked = GENERATE.body_of(ask(max_output_tokens=9), resume=resumed("Once {upon}", 4))
     assert asked["prompt"].startswith("hi\n\nYou began")
     assert "\n\nOnce {upon}\n\n" in asked["prompt"]
     assert asked["options"] == {"num_predict": 5}
@@ -318,6 +301,6 @@ def test_prompt_in_extra_body_is_sent_as_it_stands() -> None:
 
 def test_generate_has_no_tools() -> None:
     request = ask(tools=[TOOL], tool_choice="required", parallel_tool_calls=True)
-    assert problems(request, GENERATE) == ["tools", "tool_choice", "parallel_tool_calls"]
-    assert problems(request, GENERATE, on_unsupported="drop") == []
-    assert "tools" not in body_of(request, GENERATE)
+    assert GENERATE.problems(request) == ["tools", "tool_choice", "parallel_tool_calls"]
+    assert GENERATE.problems(request, on_unsupported="drop") == []
+    assert "tools" not in GENERATE.body_of(request)

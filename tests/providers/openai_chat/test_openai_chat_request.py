@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from chat_wire import CODEC, call
+from chat_wire import CODEC, body_of, call, problems
 
 from greenroom.messages.contracts import Call
 from greenroom.messages.invalid import InvalidInput
@@ -12,11 +12,6 @@ from greenroom.messages.parts import ImagePart, ReasoningPart, TextPart, ToolCal
 from greenroom.messages.request import ChatRequest, Message
 from greenroom.messages.retry_state import RetryState
 from greenroom.messages.usage import Usage
-
-
-def body_of(request: ChatRequest, profile: str | None = None, **more: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(CODEC.encode(call(request, profile, **more)).body)
-    return told
 
 
 def ask(**fields: Any) -> ChatRequest:
@@ -243,15 +238,6 @@ def test_echoed_prefix_is_taken_off() -> None:
     ]
     decoded = decoder.feed("".join(f"data: {line}\n\n" for line in lines).encode(), 4, 0.0)
     assert [(delta.seq, delta.text) for delta in decoded.deltas] == [(4, ", "), (5, "so good")]
-
-
-def problems(request: ChatRequest, profile: str | None = None, **options: Any) -> list[str]:
-    given = call(request, profile, **options)
-    try:
-        CODEC.check(request, given.target, given.options)
-    except InvalidInput as error:
-        return [problem.path for problem in error.problems]
-    return []
 
 
 def test_check_names_what_the_wire_cannot_take() -> None:

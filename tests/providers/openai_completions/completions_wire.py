@@ -10,11 +10,25 @@ from greenroom.providers.openai_completions import OpenAICompletionsCodec
 
 from codec_run import DONE, CodecRun, Outcome
 
-__all__ = ["CODEC", "DONE", "END", "Outcome", "ask", "call", "piece", "resumed", "run", "sse"]
+__all__ = [
+    "CODEC",
+    "DONE",
+    "END",
+    "Outcome",
+    "ask",
+    "body_of",
+    "call",
+    "piece",
+    "problems",
+    "resumed",
+    "run",
+    "sse",
+]
 
 CODEC = OpenAICompletionsCodec()
 _RUN = CodecRun(CODEC, "openai-completions")
 call, run = _RUN.call, _RUN.run
+body_of, problems = _RUN.body_of, _RUN.problems
 
 
 def ask(**fields: Any) -> ChatRequest:

@@ -4,28 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from completions_wire import CODEC, ask, call, resumed
+from completions_wire import CODEC, ask, body_of, call, problems, resumed
 
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import ImagePart, ReasoningPart, TextPart
-from greenroom.messages.request import ChatRequest, Message
+from greenroom.messages.request import Message
 
 SYSTEM = {"role": "system", "content": "be brief"}
 USER = {"role": "user", "content": "Once upon"}
-
-
-def body_of(request: ChatRequest, profile: str | None = None, **more: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(CODEC.encode(call(request, profile, **more)).body)
-    return told
-
-
-def problems(request: ChatRequest, profile: str | None = None, **options: Any) -> list[str]:
-    given = call(request, profile, **options)
-    try:
-        CODEC.check(request, given.target, given.options)
-    except InvalidInput as error:
-        return [problem.path for problem in error.problems]
-    return []
 
 
 def test_plain_request_has_only_what_was_given() -> None:

@@ -9,11 +9,12 @@ from greenroom.providers.openai_responses import OpenAIResponsesCodec
 
 from codec_run import CodecRun, Outcome
 
-__all__ = ["CODEC", "Outcome", "call", "item", "run", "stream"]
+__all__ = ["CODEC", "Outcome", "body_of", "call", "item", "problems", "run", "stream"]
 
 CODEC = OpenAIResponsesCodec()
 _RUN = CodecRun(CODEC, "openai-responses")
 call, run = _RUN.call, _RUN.run
+body_of, problems = _RUN.body_of, _RUN.problems
 
 Event = dict[str, Any]
 

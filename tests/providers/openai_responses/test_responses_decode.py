@@ -306,6 +306,14 @@ def test_half_characters_are_joined() -> None:
     assert run(alone).choice.text == "a\ufffd"
 
 
+def test_half_a_character_of_an_answer_over_its_bound_changes_nothing() -> None:
+    calls = [function(["@"], 0)[:-2], function(["x" * 50_000] * 4, 1)]
+    data = stream([created(), *(event for call in calls for event in call)]).replace(b'"@"', b'"\\ud83d"')
+    outcome = run(data, max_output_bytes=60_000, max_event_bytes=60_000)
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.clock) == ("bound", "max_output_bytes")
+
+
 def test_whole_answers_come_out_the_same() -> None:
     output = [message("Hi")[-1]["item"], function(['{"a":1}'], 1)[-1]["item"]]
     body = {

@@ -1,10 +1,21 @@
 """What a ChatRequest looks like on the Responses wire, and what that wire cannot take."""
 
-import json
 from typing import Any
 
 import pytest
-from responses_wire import CODEC, call, created, ended, function, item, message, run, stream
+from responses_wire import (
+    CODEC,
+    body_of,
+    call,
+    created,
+    ended,
+    function,
+    item,
+    message,
+    problems,
+    run,
+    stream,
+)
 
 from greenroom.messages.contracts import Target
 from greenroom.messages.invalid import InvalidInput
@@ -27,23 +38,9 @@ def ask(messages: Any = "hi", **fields: Any) -> ChatRequest:
     return ChatRequest(messages=messages, **fields)
 
 
-def body_of(request: ChatRequest, **how: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(CODEC.encode(call(request, **how)).body)
-    return told
-
-
 def input_of(*messages: Any, **how: Any) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = body_of(ask(messages), **how)["input"]
     return items
-
-
-def problems(request: ChatRequest, profile: str | None = None, **options: Any) -> list[str]:
-    given = call(request, profile, **options)
-    try:
-        CODEC.check(request, given.target, given.options)
-    except InvalidInput as error:
-        return [problem.path for problem in error.problems]
-    return []
 
 
 def test_plain_request_has_only_what_was_given_and_keeps_nothing_on_the_server() -> None:

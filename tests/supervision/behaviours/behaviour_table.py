@@ -96,7 +96,7 @@ class Played:
 def played() -> Iterator[Played]:
     """All of them, by file."""
     for path in sorted(HERE.glob("test_behaviours_*.py")):
-        for node in ast.parse(path.read_text()).body:
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and (found := _NAME.match(node.name)):
                 yield Played(int(found[1]), path.name, node.name, ast.get_docstring(node) or "")
 
