@@ -238,12 +238,19 @@ class Supervisor(LoopActor):
     def _cell_for(self, spec: ChildSpec) -> Any:
         cell = spec.cell
         if cell is None or cell.closed:
-            parent = "" if self.path == "/" else self.path
-            bound = spec.mailbox_bound or spec.start.mailbox_bound
-            cell = self.dispatcher.new_cell(f"{parent}/{spec.id}", spec.start.kind, bound)
-            self._holds[spec.id] = self.hold(cell)
+            cell = self._new_cell(spec)
         self._cells[spec.id] = cell
         self._names[cell] = spec.id
+        return cell
+
+    def _new_cell(self, spec: ChildSpec) -> Any:
+        path = f"{'' if self.path == '/' else self.path}/{spec.id}"
+        if spec.restart == "temporary" and spec.mailbox_bound is None:
+            # It is started once: there is no mail to be held for a next incarnation.
+            return self.dispatcher.make_cell(spec.start, path)
+        bound = spec.mailbox_bound or spec.start.mailbox_bound
+        cell = self.dispatcher.new_cell(path, spec.start.kind, bound)
+        self._holds[spec.id] = self.hold(cell)
         return cell
 
     def _ready_state(self, spec: ChildSpec, cell: Any, *, fresh: bool) -> None:
@@ -282,7 +289,8 @@ class Supervisor(LoopActor):
         hold = self._holds.pop(child, None)
         if hold is not None:
             hold.settle()
-        cell.close()
+        if not cell.closed:
+            cell.close()
         if given_up is not None:
             _give_up(cell, given_up)
 
