@@ -65,6 +65,11 @@ class StopOverdue:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class StopsOverdue:
+    children: list[tuple[str, int]]
+
+
 class Supervisor(LoopActor):
     """See the module. Raises InvalidInput where the specs cannot work."""
 
@@ -187,7 +192,10 @@ class Supervisor(LoopActor):
         child, number = order.id, self.core.members[order.id].number
         self._cells[child].post_control(ShutDown(number), ShutDown)
         if order.within_s is not None:
-            self.timer(order.within_s, StopOverdue(child, number), key=("stop", child, number))
+            self._overdue_in(order.within_s, child, number)
+
+    def _overdue_in(self, within_s: float, child: str, number: int) -> None:
+        self.timer(within_s, StopOverdue(child, number), key=("stop", child, number))
 
     def _obey_kill(self, order: Kill) -> None:
         self._abandon(self._cells[order.id], overdue=order.overdue)
@@ -315,6 +323,26 @@ class DynamicSupervisor(Supervisor):
 
     kind = "dynamic_supervisor"
     core_class: ClassVar[Callable[..., Any]] = Crowd
+
+    def __init__(self, specs: Iterable[ChildSpec] = (), options: SupervisorOptions | None = None) -> None:
+        super().__init__(specs, options)
+        self._last_stops: dict[float, list[tuple[str, int]]] = {}
+
+    def _overdue_in(self, within_s: float, child: str, number: int) -> None:
+        if not self.core.leaving:
+            super()._overdue_in(within_s, child, number)
+            return
+        # At its end all children are stopped in one moment, and one timer is enough for those of one time.
+        together = self._last_stops.get(within_s)
+        if together is None:
+            together = self._last_stops[within_s] = []
+            self.timer(within_s, StopsOverdue(together))
+        together.append((child, number))
+
+    @receives(StopsOverdue)
+    def on_stops_overdue(self, overdue: StopsOverdue) -> None:
+        for child, number in overdue.children:
+            self._carry_out(self.core.overdue(child, number))
 
     def adopt(self, name: str, template: ChildSpec, args: tuple[Any, ...], cell: Any) -> Ref[Any]:
         """A temporary child made on the spot, in a held cell that closes with it; it counts as running.
