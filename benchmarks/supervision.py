@@ -183,7 +183,7 @@ def restart_us(dispatcher: Dispatcher, times: int, children: int = 100) -> float
         for answer in [ref.ask(1, block=False) for ref in refs]:
             answer.get(timeout=WAIT_S)
     _, cpu_s = watch.lap()
-    restarts = sum(info.restarts for info in top.ask(WhichChildren(), timeout=WAIT_S))
+    restarts: int = sum(info.restarts for info in top.ask(WhichChildren(), timeout=WAIT_S))
     over = ended(dispatcher, [top])
     end(top)
     over.wait(WAIT_S)
