@@ -183,8 +183,10 @@ class Family(Sequence):
         self._work = Work((), (child,), partial(self._order, Answer(token, child)), failed, token)
 
     def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
-        if child in self.members or was_there:
+        if child in self.members:
             self._work = Work((child,), (), partial(self._order, Answer(token)), token=token)
+        elif was_there:
+            self._order(Answer(token))
         else:
             self._refuse("not_found", child, token)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from core_world import CORES, World, most_in_any_window, spec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +11,6 @@ from greenroom.messages.signals import ExitReason
 from greenroom.supervision.family import Family
 from greenroom.supervision.member import CALM_S, POISONED_AFTER
 from greenroom.supervision.spec import Backoff, Limit, SupervisorOptions
-
-from core_world import CORES, World, most_in_any_window, spec
 
 STRATEGIES = st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])
 REASONS: st.SearchStrategy[ExitReason] = st.sampled_from(["failed", "killed", "normal"])
@@ -105,11 +104,7 @@ def test_back_off_stays_within_its_bounds_and_resets_after_calm(
 @pytest.mark.parametrize("core_class", CORES)
 @given(exits=EXITS, strategy=STRATEGIES, intensity=st.integers(1, 3), waits=st.booleans())
 def test_a_deferred_storm_never_exceeds_the_window_and_always_restarts_in_the_end(
-    core_class: Any,
-    exits: Any,
-    strategy: Any,
-    intensity: int,
-    waits: bool,  # noqa: FBT001
+    core_class: Any, exits: Any, strategy: Any, intensity: int, waits: bool
 ) -> None:
     backoff = Backoff(0.5, 4.0) if waits else None
     options = SupervisorOptions(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core_world import World, most_in_any_window, spec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -10,8 +11,6 @@ from greenroom.messages.signals import ExitReason
 from greenroom.supervision.crowd import Crowd
 from greenroom.supervision.family import Family
 from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
-
-from core_world import World, most_in_any_window, spec
 
 NAMES = "abcdef"
 REASONS: tuple[ExitReason, ...] = ("normal", "shutdown", "killed", "failed")
@@ -67,7 +66,7 @@ class CoreMachine(RuleBasedStateMachine):
         return found[pick % len(found)] if found else None
 
     @rule(pick=PICK, ignored=st.sampled_from([False] * 5 + [True]))
-    def a_start_is_over(self, pick: int, ignored: bool) -> None:  # noqa: FBT001
+    def a_start_is_over(self, pick: int, ignored: bool) -> None:
         if (child := self._some(pick, up=False)) is not None:
             self.world.started(child, ignored=ignored)
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from more_stage import Boom, Plan, Stage, Watcher, Worker, stage, worker
 
 from greenroom.actors.errors import ActorDead, ActorFailed, DeathPact, WouldDeadlock
 from greenroom.actors.handlers import receives
@@ -20,8 +21,6 @@ from greenroom.messages.signals import Reply
 from greenroom.supervision.orders import TerminateChild, WhichChildren
 from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
 from greenroom.supervision.supervisor import Supervisor
-
-from more_stage import Boom, Plan, Stage, Watcher, Worker, stage, worker
 
 MANY = SupervisorOptions(intensity=1000)
 

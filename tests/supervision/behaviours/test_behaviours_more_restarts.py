@@ -5,14 +5,13 @@ supervision_tests.rs.
 """
 
 import pytest
+from more_stage import Boom, Plan, Watcher, stage, worker
 
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.handlers import receives
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.supervision.orders import CountChildren, RestartChild
 from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
-
-from more_stage import Boom, Plan, Watcher, stage, worker
 
 MANY = SupervisorOptions(intensity=1000)
 
