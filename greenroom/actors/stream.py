@@ -11,6 +11,8 @@ by the stamps of all that was read by then.
 
 from typing import Any
 
+import pykka
+
 from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.clocks import Clocks, ran_out
 from greenroom.actors.gate import Commit, Gate
@@ -106,6 +108,9 @@ class StreamActor(LoopActor):
         if isinstance(failed.error, TimeoutError):
             waited_s = self._options.connect_timeout_s
             self._no_key(f"did not return within connect_timeout_s ({waited_s:g} s)")
+        elif isinstance(failed.error, pykka.ActorDeadError):
+            # Who asks next has it started again.
+            self._fail(ErrorEvidence(kind="transport", message="the api_key's actor was stopped"))
         else:
             self._no_key(f"failed: {type(failed.error).__name__}")
 
@@ -142,11 +147,13 @@ class StreamActor(LoopActor):
         self._fail(message.evidence)
 
     @receives(Down)
-    def on_connection_down(self, _: Down) -> None:
-        # Live sockets go on without their connection actor; one still being opened is lost with it.
+    def on_connection_down(self, down: Down) -> None:
+        # Live sockets go on when their connection actor crashes; where it ended in order it has closed them.
         if self._wire is None:
             text = "the connection actor died while the connection was opened"
             self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
+        elif down.reason in ("normal", "shutdown"):
+            self._fail(ErrorEvidence(kind="transport", phase="body", message="the connection was shut"))
 
     # ---- the byte path
 

@@ -20,6 +20,7 @@ from greenroom.supervision.orders import (
     Kill,
     Launch,
     Leave,
+    LieIdle,
     Order,
     Stop,
     Tell,
@@ -129,6 +130,7 @@ class Sequence:
         work.starts.popleft()
         member.unwanted = False
         self._now_down(member)
+        self._lie_idle(member)
         if work.token is not None:
             ended = EndedAtStart("it was terminated while it started")
             self._order(Answer(work.token, error=ChildError("start_failed", member.spec.id).because(ended)))
@@ -144,6 +146,11 @@ class Sequence:
         member.status = "down"
         if member.spec.restart == "temporary" and not member.unwanted:
             self._forget(member)
+
+    def _lie_idle(self, member: Member) -> None:
+        """It is down, its spec is kept, and no restart will bring it back."""
+        if member.spec.id in self.members:
+            self._order(LieIdle(member.spec.id))
 
     def _forget(self, member: Member) -> None:
         if self.members.pop(member.spec.id, None) is not None:

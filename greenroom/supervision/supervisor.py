@@ -39,6 +39,7 @@ from greenroom.supervision.orders import (
     Kill,
     Launch,
     Leave,
+    LieIdle,
     Order,
     Ready,
     RestartChild,
@@ -209,6 +210,10 @@ class Supervisor(LoopActor):
     def _obey_forget(self, order: Forget) -> None:
         self._forget(order.id, order.given_up)
 
+    def _obey_lie_idle(self, order: LieIdle) -> None:
+        if (cell := self._cells.get(order.id)) is not None:
+            cell.lie_idle()
+
     def _obey_tell(self, order: Tell) -> None:
         self.dispatcher.report(event_of(order.what), actor=self.path, child=order.child, **order.facts)
 
@@ -224,7 +229,8 @@ class Supervisor(LoopActor):
     # A table: a chain of cases would be asked six times for every dynamic child.
     _OBEY: ClassVar[dict[type[Any], Callable[[Any, Any], None]]] = {
         Answer: _obey_answer, Forget: _obey_forget, Kill: _obey_kill, Launch: _obey_launch, Leave: _obey_leave,
-        Ready: _obey_ready, Stop: _obey_stop, Tell: _obey_tell, Unwake: _obey_unwake, Wake: _obey_wake,
+        LieIdle: _obey_lie_idle, Ready: _obey_ready, Stop: _obey_stop, Tell: _obey_tell,
+        Unwake: _obey_unwake, Wake: _obey_wake,
     }  # fmt: skip
 
     def _wants(self, what: str) -> bool:

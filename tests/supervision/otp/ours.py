@@ -73,8 +73,7 @@ class Ours:
                 world.plans[path] = list(outcomes)
                 return "ok"
             case Kill(path, reason):
-                kinds = (TracedLeaf, TracedSupervisor) if reason == "kill" else TracedLeaf
-                return self._to_living(world, path, kinds, lambda cell: _kill(cell, reason))
+                return self._to_living(world, path, _mortals(reason), lambda cell: _kill(cell, reason))
             case Quit(path, reason):
                 return self._to_living(world, path, TracedSupervisor, lambda cell: cell.ref.tell(Die(reason)))
             case Command(sup):
@@ -98,7 +97,7 @@ class Ours:
 
     def _burst(self, world: World, sup_cell: Any, parts: tuple[Kill | Command, ...]) -> list[Any]:
         given: Future[list[Any]] = Future()
-        living = {path for path, cell in world.cells.items() if isinstance(cell.actor(), TracedLeaf)}
+        living = {path for path, cell in world.cells.items() if cell.actor() is not None}
 
         def all_at_once() -> None:
             # In one call on the dispatcher thread: the supervisor has no turn before all of it is in its mail.
@@ -106,7 +105,9 @@ class Ours:
             for part in parts:
                 if isinstance(part, Command):
                     answers.append(_asked(world, sup_cell, part))
-                elif part.path in living:
+                elif part.path in living and isinstance(
+                    world.cells[part.path].actor(), _mortals(part.reason)
+                ):
                     living.discard(part.path)
                     _die_now(world.cells[part.path].life, part.reason)
                     answers.append("ok")
@@ -160,6 +161,10 @@ def _given(action: Action, asked: Any) -> Any:
     except FutureTimeout:
         return "unanswered"  # and will not be: all is quiet
     return "ignored" if answer is None and action.what in ("start", "restart") else "ok"
+
+
+def _mortals(reason: Reason) -> tuple[type, ...]:
+    return (TracedLeaf, TracedSupervisor) if reason == "kill" else (TracedLeaf,)
 
 
 def _kill(cell: Any, reason: Reason) -> None:
