@@ -10,6 +10,7 @@ from typing import Any
 import pykka
 from pydantic import SecretStr
 
+from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
 from greenroom.actors.history import History
@@ -87,6 +88,8 @@ class Job:
     """Called with a patch that the endpoint's later requests should respect too."""
     rate_limits: Callable[[WireHead, float], RateLimits | None] = untold
     """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
+    breakers: Breakers | None = None
+    """Asked by each attempt just before it is sent; None: by none."""
     models: ModelLookUp | None = None
     """Where its model is looked up first; None: it is not."""
     token_counter: "pykka.ActorRef[Any] | None" = None

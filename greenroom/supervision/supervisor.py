@@ -229,8 +229,8 @@ class Supervisor(LoopActor):
     # A table: a chain of cases would be asked six times for every dynamic child.
     _OBEY: ClassVar[dict[type[Any], Callable[[Any, Any], None]]] = {
         Answer: _obey_answer, Forget: _obey_forget, Kill: _obey_kill, Launch: _obey_launch, Leave: _obey_leave,
-        LieIdle: _obey_lie_idle, Ready: _obey_ready, Stop: _obey_stop, Tell: _obey_tell,
-        Unwake: _obey_unwake, Wake: _obey_wake,
+        LieIdle: _obey_lie_idle, Ready: _obey_ready, Stop: _obey_stop, Tell: _obey_tell, Unwake: _obey_unwake,
+        Wake: _obey_wake,
     }  # fmt: skip
 
     def _wants(self, what: str) -> bool:
