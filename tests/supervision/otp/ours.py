@@ -10,6 +10,7 @@ from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future
 from greenroom.messages.events import ActorStopped, Event
+from greenroom.messages.invalid import InvalidInput
 from greenroom.supervision.orders import (
     ChildError,
     CountChildren,
@@ -156,6 +157,8 @@ def _given(action: Action, asked: Any) -> Any:
         answer = asked.get(timeout=0)
     except ChildError as error:
         return "died" if error.why == "shutting_down" else error.why
+    except InvalidInput:
+        return "invalid"
     except ActorDead:
         return "died"
     except FutureTimeout:
