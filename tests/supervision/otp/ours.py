@@ -25,6 +25,8 @@ from otp.cases import TOP, Action, Burst, Case, Command, Kill, Path, Plan, Quit,
 from otp.traced import Die, Planned, TracedLeaf, TracedSupervisor, World, spec_of, sup_args
 
 ASK_S = 10.0
+REST_S = 60.0
+"""In a long run a full garbage collection may fall into a turn, and take seconds on a busy machine."""
 TIMERS_MAX = 1000
 """No case needs more of them to come to rest."""
 
@@ -59,6 +61,7 @@ class Ours:
 
     def _rest(self) -> None:
         # Nothing is under way, and nothing waits for the clock.
+        self._dispatcher.wait_idle(REST_S)
         for _ in range(TIMERS_MAX):
             due_s = self._dispatcher.next_due_s()
             if due_s is None:
