@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pykka
 
-from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.blocking import Standing, TokenCounter
+from greenroom.actors.breaker_desk import BreakerDesk
 from greenroom.actors.channel import Channel
+from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.clock import SystemClock
 from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
@@ -29,6 +31,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
+from greenroom.messages.argument_types import check_sink, check_type
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -39,7 +42,6 @@ from greenroom.messages.failures import (
     SystemDown,
     SystemStopped,
 )
-from greenroom.messages.invalid import Problem
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
@@ -84,9 +86,10 @@ class ActorSystem(Observed):
         self._ended = False
         """All of `stop` is done."""
         self._lock = threading.Lock()
-        self._counter: pykka.ActorRef[TokenCounter] | None = None
+        self._counter: Standing | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
         self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
+        self._breakers = BreakerDesk(self._dispatcher, config)
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
@@ -111,8 +114,8 @@ class ActorSystem(Observed):
             from greenroom.config import load_config
 
             config = load_config()
-        _check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
-        _check_sink(events)
+        check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
+        check_sink(events)
         system = cls(config, clock=clock, events=events)
         system._run()
         return system
@@ -121,7 +124,11 @@ class ActorSystem(Observed):
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
         catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
         requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
-        children = tree([catalog], [endpoint.child for endpoint in self._endpoints.values()], requests)
+        table, cell = self._breakers.table, self._breakers.cell
+        breakers = ChildSpec("breakers", CircuitBreaker, (table,), cell=cell)
+        children = tree(
+            [catalog, breakers], [endpoint.child for endpoint in self._endpoints.values()], requests
+        )
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
@@ -179,7 +186,7 @@ class ActorSystem(Observed):
         and InvalidInput; the stream is then as it was. SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
-        _check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
+        check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
         if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
             raise InvalidInput.at(
                 "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
@@ -208,7 +215,7 @@ class ActorSystem(Observed):
 
     def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
         self._check_open()
-        _check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
+        check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
         job = self._job(request)
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
@@ -237,20 +244,21 @@ class ActorSystem(Observed):
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
             models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits,
+            rate_limits=endpoint.rate_limits, breakers=self._breakers.table,
         )  # fmt: skip
 
     def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
         return ModelLookUp(self._catalog_cell.ref, endpoint.models)
 
-    def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
+    def _token_counter(self) -> "pykka.ActorRef[Any]":
         """The actor that counts with tiktoken, started when the first request wants it."""
         with self._lock:
             self._check_open()
             if self._counter is None:
-                self._counter = TokenCounter.start(count_tokens)
-                self._remains.closers.append(functools.partial(self._counter.stop, block=False))
-            return self._counter
+                start = functools.partial(TokenCounter.start, count_tokens)
+                self._counter = Standing(start, self._dispatcher.report, "/services", "token_counter")
+                self._remains.closers.append(self._counter.close)
+            return self._counter.ref()
 
     # ---- the end
 
@@ -311,21 +319,6 @@ class ActorSystem(Observed):
     def __repr__(self) -> str:
         state = "stopped" if self._stopped else "running"
         return f"<ActorSystem {state}: {', '.join(self._endpoints) or 'no providers'}>"
-
-
-def _check_sink(events: object) -> None:
-    missing = [name for name in ("wants", "emit") if not callable(getattr(events, name, None))]
-    if events is not None and missing:
-        text = f"must be an EventSink (greenroom.messages.contracts): it has no {' and no '.join(missing)}"
-        raise InvalidInput.at("events", text, events)
-
-
-def _check_type(given: object, wanted: type, path: str, example: str) -> None:
-    if not isinstance(given, wanted):
-        kind, article = type(given).__name__, "an" if type(given).__name__[0] in "aeiou" else "a"
-        raise InvalidInput(
-            "", [Problem(path, "", f"must be a {wanted.__name__}, not {article} {kind}; write {example}")]
-        )
 
 
 __all__ = ["ActorSystem", "Endpoint"]

@@ -4,8 +4,9 @@ A clock is judged by arrival stamps taken at the socket read, so a slow dispatch
 bytes came in time. While the consumer makes us pause, the content clocks stand still and `max_pause_s` runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 
 ERROR_BODY_S = 5.0
@@ -31,6 +32,12 @@ class Clocks:
     """The answer waits for nothing but its end. None: content came after it had said so once."""
     paused_at_s: float | None = None
     reads_at_pause: int = 0
+    held_back: bool = False
+    """The consumer has made us pause."""
+    written_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.written_s = self.waiting_since_s
 
     def content(self, received_s: float) -> bool:
         """True where another clock runs from now on: it may be due before the one that ran."""
@@ -69,7 +76,7 @@ class Clocks:
         self.waiting_since_s, self.refused = received_s, True
 
     def pause(self, now_s: float, reads: int) -> None:
-        self.paused_at_s, self.reads_at_pause = now_s, reads
+        self.paused_at_s, self.reads_at_pause, self.held_back = now_s, reads, True
 
     def resume(self, now_s: float) -> float:
         """Seconds paused; the content clock goes on where it stood."""
@@ -120,3 +127,9 @@ def ran_out(name: str, options: StreamingOptions) -> str:
         "local_first_content_timeout_s": "no content within {s} s of sending the request to a local server",
     }
     return f"{said[name].format(s=f'{allowed_s:g}')} ({name})"
+
+
+def too_large(options: StreamingOptions) -> ErrorEvidence:
+    """The evidence of an answer that passed its bound."""
+    text = f"the answer is larger than max_output_bytes ({options.max_output_bytes:,})"
+    return ErrorEvidence(kind="bound", clock="max_output_bytes", phase="body", message=text)

@@ -11,14 +11,17 @@ by the stamps of all that was read by then.
 
 from typing import Any
 
+import pykka
+
 from greenroom.actors.blocking import WAITING_MAX, is_choked
-from greenroom.actors.clocks import Clocks, ran_out
+from greenroom.actors.clocks import Clocks, ran_out, too_large
 from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.stream_alarms import BatchDue, Suspected
 from greenroom.actors.stream_events import StreamTeller
+from greenroom.actors.stream_lease import Asking, connection_died
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
     AttemptOver,
@@ -70,6 +73,7 @@ class StreamActor(LoopActor):
         self._over = False
         self._wall_offset_s = job.started_at - job.started_s
         self._clocks: Clocks | None = None
+        self._asking = Asking(job, epoch)
         self._suspected = False
 
     def on_start(self) -> None:
@@ -106,6 +110,9 @@ class StreamActor(LoopActor):
         if isinstance(failed.error, TimeoutError):
             waited_s = self._options.connect_timeout_s
             self._no_key(f"did not return within connect_timeout_s ({waited_s:g} s)")
+        elif isinstance(failed.error, pykka.ActorDeadError):
+            # Who asks next has it started again.
+            self._fail(ErrorEvidence(kind="transport", message="the api_key's actor was stopped"))
         else:
             self._no_key(f"failed: {type(failed.error).__name__}")
 
@@ -117,6 +124,11 @@ class StreamActor(LoopActor):
         call = self._job.call(self._epoch, api_key)
         request = self._job.codec.encode(call, self._resume)
         self._decoder = self._job.codec.start(call, self._resume)
+        # Last of all, so that no permit is held by who waits for something else.
+        refused = self._asking.breaker(self.ref, self.clock.now_s())
+        if refused is not None:
+            self._fail(refused)
+            return
         self.watch(self._job.connection)
         gate, epoch = self._gate, self._epoch
         asked = Open(
@@ -142,11 +154,12 @@ class StreamActor(LoopActor):
         self._fail(message.evidence)
 
     @receives(Down)
-    def on_connection_down(self, _: Down) -> None:
-        # Live sockets go on without their connection actor; one still being opened is lost with it.
+    def on_connection_down(self, down: Down) -> None:
+        # Live sockets go on when their connection actor crashes; where it ended in order it has closed them.
         if self._wire is None:
-            text = "the connection actor died while the connection was opened"
-            self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
+            self._fail(connection_died())
+        elif down.reason in ("normal", "shutdown"):
+            self._fail(ErrorEvidence(kind="transport", phase="body", message="the connection was shut"))
 
     # ---- the byte path
 
@@ -215,6 +228,8 @@ class StreamActor(LoopActor):
             if not content:
                 return
             self._first_content_s = received_s - self._job.started_s
+            if self._asking.probing and self._clocks is not None:
+                self._asking.proved(received_s - self._clocks.written_s, received_s)
             self._tell.first_delta(self._first_content_s)
             self._flush(last=last)
         elif self._batch_interval_s <= 0:
@@ -244,7 +259,7 @@ class StreamActor(LoopActor):
             self._end("cancelled", self._answer_so_far())
             return False
         if commit is Commit.TOO_MUCH:
-            self._fail(self._too_much())
+            self._fail(too_large(self._options))
             return False
         self._deltas += len(deltas)
         if self._last_read_s >= self._tell.next_progress_s:
@@ -252,10 +267,6 @@ class StreamActor(LoopActor):
         if commit is Commit.FULL and not last:
             self._pause()
         return True
-
-    def _too_much(self) -> ErrorEvidence:
-        text = f"the answer is larger than max_output_bytes ({self._options.max_output_bytes:,})"
-        return ErrorEvidence(kind="bound", clock="max_output_bytes", phase="body", message=text)
 
     # ---- back-pressure
 
@@ -382,10 +393,13 @@ class StreamActor(LoopActor):
 
     def _end(self, outcome: Any, answer: Answer, evidence: ErrorEvidence | None = None) -> None:
         self._over = True
+        clocks = self._clocks
         over = AttemptOver(
             epoch=self._epoch, outcome=outcome, answer=answer, evidence=evidence,
             sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
             first_content_s=self._first_content_s, deltas=self._deltas, rate_limits=self._rate_limits,
+            written_s=None if clocks is None else clocks.written_s - self._job.started_s,
+            held_back=clocks is not None and clocks.held_back,
         )  # fmt: skip
         # A socket's read brings no ids; what follows from the end has them again.
         self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))

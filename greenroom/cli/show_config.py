@@ -32,10 +32,12 @@ def _lines(loaded: LoadedConfig, *, everything: bool) -> Iterator[str]:
     config = loaded.config
     yield from _table("", config, loaded, everything=everything)
     yield from _table("options", config.options, loaded, everything=everything)
+    yield from _table("breaker", config.breaker, loaded, everything=everything)
     for name, provider in sorted(config.providers.items()):
         yield from _table(f"providers.{name}", provider, loaded, everything=everything)
-        if provider.options is not None:
-            yield from _table(f"providers.{name}.options", provider.options, loaded, everything=everything)
+        for part, its in (("options", provider.options), ("breaker", provider.breaker)):
+            if its is not None:
+                yield from _table(f"providers.{name}.{part}", its, loaded, everything=everything)
 
 
 def _table(path: str, value: BaseModel, loaded: LoadedConfig, *, everything: bool) -> Iterator[str]:
@@ -43,7 +45,7 @@ def _table(path: str, value: BaseModel, loaded: LoadedConfig, *, everything: boo
     names = [name for name in type(value).model_fields if everything or name in value.model_fields_set]
     lines = []
     for name in names:
-        if name in {"providers", "options"} or masked[name] is None:
+        if name in {"providers", "options", "breaker"} or masked[name] is None:
             continue
         stood = loaded.stood_at(f"{path}.{name}" if path else name) if name in value.model_fields_set else ""
         lines.append(f"{name} = {_toml(masked[name])}  # {stood or 'default'}")

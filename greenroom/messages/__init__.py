@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
     from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
+    from greenroom.messages.breaker import (
+        BreakersStatistics,
+        BreakerStatus,
+        Place,
+        ProviderStatus,
+        SystemStatus,
+    )
+    from greenroom.messages.breaker_config import BreakerConfig
     from greenroom.messages.census import ActorCensus, Census, RestartWindow
     from greenroom.messages.commands import HttpRequest, WireEnd, WireHead, WireRead
     from greenroom.messages.completion import Choice, Completion, FinishReason, Outcome, Timings
@@ -163,6 +171,9 @@ __all__ = [
     "AdmissionRefused",
     "Answer",
     "AttemptRecord",
+    "BreakerConfig",
+    "BreakerStatus",
+    "BreakersStatistics",
     "BudgetExceeded",
     "Call",
     "Capabilities",
@@ -220,6 +231,7 @@ __all__ = [
     "OutputLimitExceeded",
     "Part",
     "PermissionRefused",
+    "Place",
     "PriceBook",
     "Problem",
     "ProtocolViolation",
@@ -227,6 +239,7 @@ __all__ = [
     "ProviderItem",
     "ProviderOverloaded",
     "ProviderPart",
+    "ProviderStatus",
     "QuotaExceeded",
     "RateLimit",
     "RateLimitUnit",
@@ -262,6 +275,7 @@ __all__ = [
     "SystemConfig",
     "SystemDown",
     "SystemStatistics",
+    "SystemStatus",
     "SystemStopped",
     "Target",
     "TextDelta",
@@ -308,6 +322,8 @@ _HOMES = {
     "commands": "HttpRequest WireEnd WireHead WireRead",
     "attach_errors": "ReplayRefused StreamInUse UnknownStream",
     "batch": "DeltaBatch",
+    "breaker": "BreakersStatistics BreakerStatus Place ProviderStatus SystemStatus",
+    "breaker_config": "BreakerConfig",
     "census": "ActorCensus Census RestartWindow",
     "completion": "Choice Completion FinishReason Outcome Timings",
     "config": "ProviderConfig SystemConfig",

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from greenroom.messages import events, supervisor_events
+from greenroom.messages import breaker_events, events, supervisor_events
 from greenroom.messages.events import Event
 
-_MODULES = frozenset({events.__name__, supervisor_events.__name__})
+_MODULES = frozenset({events.__name__, breaker_events.__name__, supervisor_events.__name__})
 
 
 def event_json(event: Event) -> str:

@@ -1,5 +1,6 @@
 """Frozen snapshots of what every component is doing, for `system.statistics()`."""
 
+from greenroom.messages.breaker import BreakersStatistics
 from greenroom.messages.value import EMPTY_MAP, FrozenMap, Value
 
 
@@ -74,5 +75,6 @@ class SystemStatistics(Value):
     """Seconds since 1970 UTC."""
     requests: RequestStatistics
     endpoints: tuple[EndpointStatistics, ...]
+    breakers: BreakersStatistics = BreakersStatistics.model_construct()
     models: CatalogStatistics
     runtime: RuntimeStatistics

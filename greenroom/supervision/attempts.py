@@ -14,9 +14,13 @@ from dataclasses import dataclass
 
 from greenroom.messages.failures import ErrorClass, ErrorEvidence
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.views import BreakerView, RetryBudgetView
 from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.classifier import classify, is_retryable
 
+BREAKER_OPEN = "breaker_open"
+"""The code of a breaker's refusal. A request that had begun waits for it; a new one is refused at once."""
+NO_RETRIES_LEFT = "the retry budget is used up: retries may be no more than a share of the traffic"
 CONTINUE_MAX = 10
 """How often a wire may pause one request before that is a failure (pydantic-ai uses the same bound)."""
 
@@ -62,6 +66,8 @@ class Situation:
     adjustments: frozenset[str] = frozenset()
     pauses: int = 0
     stale_retries: int = 0
+    breaker: BreakerView | None = None
+    retry_budget: RetryBudgetView | None = None
     random: float = 0.0
 
 
@@ -86,7 +92,8 @@ def after_failure(evidence: ErrorEvidence, situation: Situation, options: Stream
     if reason is not None:
         return GiveUp(reason)
     delay_s = backoff_s(situation.retries + 1, options, situation.random)
-    delay_s = max(delay_s, evidence.retry_after_s or 0.0)
+    open_for_s = 0.0 if situation.breaker is None else situation.breaker.open_for_s
+    delay_s = max(delay_s, evidence.retry_after_s or 0.0, open_for_s)
     if delay_s >= situation.deadline_left_s:
         return GiveUp(
             f"waiting {delay_s:.1f} s would pass the deadline ({situation.deadline_left_s:.1f} s left)"
@@ -105,4 +112,10 @@ def _why_not(
         # Retries, not attempts: of those there may be more (a field left out, a stale connection).
         times = f"{situation.retries} {'retry' if situation.retries == 1 else 'retries'}"
         return f"given up after {times} (max_reconnect_attempts={options.max_reconnect_attempts})"
+    if evidence.code == BREAKER_OPEN and situation.retries == 0:
+        return "the breaker is open"
+    if situation.breaker is not None and situation.breaker.state == "forced_open":
+        return "the breaker is held open"
+    if situation.retry_budget is not None and situation.retry_budget.left < 1:
+        return NO_RETRIES_LEFT
     return None

@@ -202,6 +202,11 @@ class Tell:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+def everything(_: str) -> bool:
+    """Every event is wanted."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """To who asked. `child`: the answer is that child's ref."""

@@ -12,8 +12,8 @@ A scope that is told something before its start begins as waiting: a Cancel ends
 """
 
 import random
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from greenroom.actors.aggregator import Aggregator, completed
 from greenroom.actors.blocking import is_choked
@@ -40,6 +40,7 @@ from greenroom.messages.fold import Fold
 from greenroom.messages.retry_state import RetryState
 from greenroom.messages.signals import AskFailed, Down, Reply
 from greenroom.supervision.attempts import (
+    NO_RETRIES_LEFT,
     Adjust,
     Continue,
     GiveUp,
@@ -51,9 +52,11 @@ from greenroom.supervision.attempts import (
 )
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
+from greenroom.supervision.leases import NO_LIMITS, note_decision, settle
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.model_match import matches, request_over
 from greenroom.supervision.retry_states import state_of
+from greenroom.supervision.scope_alarms import BackOffOver, DeadlineOver, FoldOverdue
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.token_estimate import COUNT_TIMEOUT_S, by_characters, counted, is_wanted, texts
 
@@ -61,22 +64,6 @@ FOLD_TIMEOUT_S = 1.0
 """How long the aggregator may take to answer; then the scope folds the journal itself."""
 AGGREGATORS_MAX = 3
 """A journal that kills so many of them is folded by the scope, at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadlineOver:
-    """Control."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackOffOver:
-    late_is_fine: ClassVar[bool] = True
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoldOverdue:
-    """The aggregator was asked, and has not answered."""
 
 
 class RequestScope(LoopActor):
@@ -101,6 +88,7 @@ class RequestScope(LoopActor):
         self._uncounted: Completion[Any] | None = None
         self._stale_retries = self._retries = self._pauses = 0
         self._history = job.history
+        self._limits = NO_LIMITS
         self._resume: RetryState | None = None
         """What an attempt goes on from; None: from nothing."""
         self._resumes_behind = 0
@@ -144,6 +132,7 @@ class RequestScope(LoopActor):
             self._aggregator_died()
 
     def _attempt_ended(self, over: AttemptOver) -> None:
+        self._limits = settle(self._job, over, self.clock.now_s())
         if over.outcome == "completed":
             self._record(over, "completed")
             self._end("completed", over.answer)
@@ -164,13 +153,16 @@ class RequestScope(LoopActor):
             retries=self._retries, delivered=self._gate.delivered_behind(self._resumes_behind),
             deadline_left_s=self._deadline_left_s(),
             adjustments=self._job.target.adjustments, pauses=self._pauses, stale_retries=self._stale_retries,
+            breaker=self._limits.breaker, retry_budget=self._limits.retry_budget,
             random=random.random(),  # noqa: S311  (jitter)
         )  # fmt: skip
 
     def _proceed(self, over: AttemptOver, decided: Next) -> None:
+        note_decision(self._job, decided, self.clock.now_s())
         match decided:
             case GiveUp(reason):
-                failure = self._failure(over, reason if self._epoch > 1 else "")
+                told = self._epoch > 1 or reason == NO_RETRIES_LEFT
+                failure = self._failure(over, reason if told else "")
                 self._record(over, "give_up", failure)
                 self._end("failed", over.answer, failure)
             case Retry(delay_s, counted):

@@ -25,6 +25,7 @@ from greenroom.supervision.orders import (
     Stop,
     Tell,
     Unwake,
+    everything,
 )
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions
 
@@ -62,6 +63,8 @@ class Sequence:
         self._queue: deque[tuple[Callable[[float], None], Any]] = deque()
         """What to do next, and who waits for an answer to it."""
         self._orders: list[Order] = []
+        self.wants: Callable[[str], bool] = everything
+        """Which events are wanted: others are not even made."""
 
     def _later(self, act: Callable[[float], None], token: Any = None) -> None:
         self._queue.append((act, token))
@@ -171,5 +174,7 @@ class Sequence:
         self._tell("child_exited", member, reason=reason, error=text)
 
     def _tell(self, what: str, member: Member, **facts: Any) -> None:
+        if not self.wants(what):
+            return
         counted = {"restarts": self.books.window.size, "window_s": self.options.period_s}
         self._order(Tell(what, member.spec.id, {"incarnation": member.number, **counted, **facts}))
