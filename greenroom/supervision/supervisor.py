@@ -16,6 +16,7 @@ commands, which are asks.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from greenroom.actors.claims import Hold
@@ -82,7 +83,8 @@ class Supervisor(LoopActor):
         super().__init__()
         options = options or SupervisorOptions()
         self.core = self.core_class(check_family(specs, options), options)
-        self.core.wants = self._wants
+        # Not a method of this: the core would hold its actor, and both would wait for a collection.
+        self.core.wants = partial(_is_wanted, self.events)
         self._now_s: Callable[[], float] = self.clock.now_s
         self._cells: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
@@ -233,10 +235,6 @@ class Supervisor(LoopActor):
         Wake: _obey_wake,
     }  # fmt: skip
 
-    def _wants(self, what: str) -> bool:
-        wants: bool = self.events.wants(event_of(what).name)
-        return wants
-
     def _launch(self, spec: ChildSpec, *, fresh: bool) -> None:
         cell = self._cells.get(spec.id) or self._cell_for(spec)
         try:
@@ -368,6 +366,11 @@ def _give_up(cell: Any, spec: ChildSpec) -> None:
     state, cell.state = cell.state, None
     if free is not None:
         free(state, *spec.args)
+
+
+def _is_wanted(events: Any, what: str) -> bool:
+    wanted: bool = events.wants(event_of(what).name)
+    return wanted
 
 
 def _answer(token: Any, value: Any, error: BaseException | None) -> None:

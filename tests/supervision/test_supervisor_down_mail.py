@@ -1,5 +1,7 @@
 """Mail for a child that is down for good is answered, not kept; a restart that is due keeps it."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -117,3 +119,29 @@ def test_where_a_restart_is_due_it_waits_for_that(tree: Tree) -> None:
     assert not any(future.done() for future in asked)
     tree.clock.advance(1.0)
     assert [future.get(timeout=5) for future in asked] == ["hello", "hello"]
+
+
+def test_a_crash_leaves_no_cycle_behind() -> None:
+    """The error's frames end with the kernel's own, which run when the crash is handled, and hold the cell."""
+    gc.collect()
+    gc.disable()
+    try:
+        with running_dispatcher(clock=ManualClock()) as dispatcher:
+            top = dispatcher.spawn(Supervisor, [ChildSpec("a", Child)], path="/top")
+            settle(dispatcher)
+            child = top.ask(WhichChildren(), timeout=5)[0].ref
+            cell = weakref.ref(child.cell)
+            child.tell(Boom())
+            settle(dispatcher)
+            top.kill()
+            del child
+            settle(dispatcher)
+            dispatcher.call(_nothing)  # or the loop's own frame still knows the last cell
+            settle(dispatcher)
+            assert cell() is None
+    finally:
+        gc.enable()
+
+
+def _nothing() -> None:
+    pass

@@ -139,6 +139,7 @@ command(Pid, Path, Command, Run) ->
         {ok, undefined} -> ignored;
         {ok, _} -> ok;
         {error, {already_started, _}} -> already_started;
+        {error, {bad_combination, _}} -> invalid;
         {error, Why} when is_atom(Why), Why =/= planned -> Why;
         {error, _} -> start_failed
     catch

@@ -10,6 +10,7 @@ from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future
 from greenroom.messages.events import ActorStopped, Event
+from greenroom.messages.invalid import InvalidInput
 from greenroom.supervision.orders import (
     ChildError,
     CountChildren,
@@ -24,6 +25,8 @@ from otp.cases import TOP, Action, Burst, Case, Command, Kill, Path, Plan, Quit,
 from otp.traced import Die, Planned, TracedLeaf, TracedSupervisor, World, spec_of, sup_args
 
 ASK_S = 10.0
+REST_S = 60.0
+"""In a long run a full garbage collection may fall into a turn, and take seconds on a busy machine."""
 TIMERS_MAX = 1000
 """No case needs more of them to come to rest."""
 
@@ -58,6 +61,7 @@ class Ours:
 
     def _rest(self) -> None:
         # Nothing is under way, and nothing waits for the clock.
+        self._dispatcher.wait_idle(REST_S)
         for _ in range(TIMERS_MAX):
             due_s = self._dispatcher.next_due_s()
             if due_s is None:
@@ -156,6 +160,8 @@ def _given(action: Action, asked: Any) -> Any:
         answer = asked.get(timeout=0)
     except ChildError as error:
         return "died" if error.why == "shutting_down" else error.why
+    except InvalidInput:
+        return "invalid"
     except ActorDead:
         return "died"
     except FutureTimeout:
