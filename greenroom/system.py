@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pykka
 
-from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.blocking import Standing, TokenCounter
 from greenroom.actors.breaker_desk import BreakerDesk
 from greenroom.actors.channel import Channel
 from greenroom.actors.circuit_breaker import CircuitBreaker
@@ -94,7 +94,7 @@ class ActorSystem(Observed, Recovering):
         self._ended = False
         """All of `stop` is done."""
         self._lock = threading.Lock()
-        self._counter: pykka.ActorRef[TokenCounter] | None = None
+        self._counter: Standing | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
         self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
         self._breakers = BreakerDesk(self._dispatcher, config)
@@ -278,14 +278,15 @@ class ActorSystem(Observed, Recovering):
             parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 
-    def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
+    def _token_counter(self) -> "pykka.ActorRef[Any]":
         """The actor that counts with tiktoken, started when the first request wants it."""
         with self._lock:
             self._check_open()
             if self._counter is None:
-                self._counter = TokenCounter.start(count_tokens)
-                self._remains.closers.append(functools.partial(self._counter.stop, block=False))
-            return self._counter
+                start = functools.partial(TokenCounter.start, count_tokens)
+                self._counter = Standing(start, self._dispatcher.report, "/services", "token_counter")
+                self._remains.closers.append(self._counter.close)
+            return self._counter.ref()
 
     # ---- the end
 

@@ -30,14 +30,22 @@ _MARK_SALT = os.urandom(32)
 
 
 class ApiKeys:
-    """A provider's keys, taken in turn. With a callable, `asker` is the actor that runs it."""
+    """A provider's keys, taken in turn. With a callable, `asker` gives the actor that runs it."""
 
-    __slots__ = ("_keys", "_turn", "asker")
+    __slots__ = ("_asker", "_keys", "_mark", "_turn")
 
-    def __init__(self, keys: tuple[SecretStr, ...] = (), asker: "pykka.ActorRef[Any] | None" = None) -> None:
+    def __init__(
+        self, keys: tuple[SecretStr, ...] = (), asker: "Callable[[], pykka.ActorRef[Any]] | None" = None
+    ) -> None:
         self._keys = keys
         self._turn = itertools.count()
-        self.asker = asker
+        self._asker = asker
+        self._mark = os.urandom(16).hex()
+
+    @property
+    def asker(self) -> "pykka.ActorRef[Any] | None":
+        """The living actor that is to be asked for the key; None where the keys are known."""
+        return None if self._asker is None else self._asker()
 
     def take(self) -> str | None:
         """The next key, or None where the server needs none. Any thread."""
@@ -51,8 +59,8 @@ class ApiKeys:
 
     def mark(self) -> str:
         """Equal for equal credentials in this process, and says nothing of them."""
-        if self.asker is not None:
-            return self.asker.actor_urn
+        if self._asker is not None:
+            return self._mark
         digest = hashlib.blake2b(key=_MARK_SALT, digest_size=16)
         for key in self._keys:
             digest.update(key.get_secret_value().encode() + b"\0")

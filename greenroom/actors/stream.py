@@ -108,9 +108,8 @@ class StreamActor(Keyed):
         if (refused := self._asking.breaker(self.ref, self.clock.now_s())) is not None:
             self._fail(refused)
             return
-        connection = self._job.connection
-        self.watch(connection)
-        connection.tell(asked_of_endpoint(self._job, self._gate, self._epoch, self.ref, request))
+        self.watch(self._job.connection)
+        self._job.connection.tell(asked_of_endpoint(self._job, self._gate, self._epoch, self.ref, request))
 
     @receives(Opened)
     def on_opened(self, message: Opened) -> None:
@@ -128,10 +127,12 @@ class StreamActor(Keyed):
         self._fail(message.evidence)
 
     @receives(Down)
-    def on_connection_down(self, _: Down) -> None:
-        # Live sockets go on without their connection actor; one still being opened is lost with it.
+    def on_connection_down(self, down: Down) -> None:
+        # Live sockets go on when their connection actor crashes; where it ended in order it has closed them.
         if self._wire is None:
             self._fail(connection_died())
+        elif down.reason in ("normal", "shutdown"):
+            self._fail(ErrorEvidence(kind="transport", phase="body", message="the connection was shut"))
 
     # ---- the byte path
 
