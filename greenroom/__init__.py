@@ -7,12 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from greenroom.actors.breaker_switch import BreakerSwitch
     from greenroom.actors.future import Future
     from greenroom.actors.handle import AsyncCursor, Cursor, Stream
     from greenroom.actors.told import Told
     from greenroom.config import load_config
     from greenroom.messages.attach_errors import NoStoredStream, ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
+    from greenroom.messages.breaker import BreakerStatus, ProviderStatus, SystemStatus
+    from greenroom.messages.breaker_config import BreakerConfig
     from greenroom.messages.census import ActorCensus, Census
     from greenroom.messages.completion import Choice, Completion, Timings
     from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
@@ -99,12 +102,15 @@ if TYPE_CHECKING:
     from greenroom.system import ActorSystem
 
 _HOMES = {
+    "actors.breaker_switch": ("BreakerSwitch",),
     "actors.future": ("Future",),
     "actors.handle": ("AsyncCursor", "Cursor", "Stream"),
     "actors.told": ("Told",),
     "config": ("load_config",),
     "messages.attach_errors": ("NoStoredStream", "ReplayRefused", "StreamInUse", "UnknownStream"),
     "messages.batch": ("DeltaBatch",),
+    "messages.breaker": ("BreakerStatus", "ProviderStatus", "SystemStatus"),
+    "messages.breaker_config": ("BreakerConfig",),
     "messages.census": ("ActorCensus", "Census"),
     "messages.completion": ("Choice", "Completion", "Timings"),
     "messages.config": ("ProviderConfig", "RetryStoreConfig", "SystemConfig"),
@@ -168,6 +174,9 @@ __all__ = [
     "ActorSystem",
     "AdmissionRefused",
     "AsyncCursor",
+    "BreakerConfig",
+    "BreakerStatus",
+    "BreakerSwitch",
     "BudgetExceeded",
     "Census",
     "ChatRequest",
@@ -205,6 +214,7 @@ __all__ = [
     "ProviderItem",
     "ProviderOverloaded",
     "ProviderPart",
+    "ProviderStatus",
     "QuotaExceeded",
     "RateLimit",
     "RateLimited",
@@ -244,6 +254,7 @@ __all__ = [
     "SystemConfig",
     "SystemDown",
     "SystemStatistics",
+    "SystemStatus",
     "SystemStopped",
     "TextDelta",
     "TextPart",

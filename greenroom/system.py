@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pykka
 
-from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.blocking import Standing, TokenCounter
+from greenroom.actors.breaker_desk import BreakerDesk
 from greenroom.actors.channel import Channel
+from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.clock import SystemClock
 from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
@@ -29,7 +31,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.arguments import check_sink, check_type
+from greenroom.messages.argument_types import check_sink, check_type
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -92,9 +94,10 @@ class ActorSystem(Observed, Recovering):
         self._ended = False
         """All of `stop` is done."""
         self._lock = threading.Lock()
-        self._counter: pykka.ActorRef[TokenCounter] | None = None
+        self._counter: Standing | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
         self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
+        self._breakers = BreakerDesk(self._dispatcher, config)
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
@@ -134,7 +137,9 @@ class ActorSystem(Observed, Recovering):
         catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
         ledger, endpoints = self._states.ledger, [each.child for each in self._endpoints.values()]
         requests = requests_child(self._live, self.config.max_streams, self._requests_cell, ledger)
-        children = tree([self._states.child, catalog], endpoints, requests)
+        table, cell = self._breakers.table, self._breakers.cell
+        breakers = ChildSpec("breakers", CircuitBreaker, (table,), cell=cell)
+        children = tree([self._states.child, catalog, breakers], endpoints, requests)
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
@@ -268,18 +273,20 @@ class ActorSystem(Observed, Recovering):
             stream_id=stream_id, request_id=request.request_id or new_id("r"), request=request,
             options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
-            token_counter=counter, capabilities=capabilities_of, cost_usd=self._prices.cost_usd,
-            durability=durability, parked=self._states.parked(stream_id, durability),
+            token_counter=counter, capabilities=capabilities_of, breakers=self._breakers.table,
+            cost_usd=self._prices.cost_usd, durability=durability,
+            parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 
-    def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
+    def _token_counter(self) -> "pykka.ActorRef[Any]":
         """The actor that counts with tiktoken, started when the first request wants it."""
         with self._lock:
             self._check_open()
             if self._counter is None:
-                self._counter = TokenCounter.start(count_tokens)
-                self._remains.closers.append(functools.partial(self._counter.stop, block=False))
-            return self._counter
+                start = functools.partial(TokenCounter.start, count_tokens)
+                self._counter = Standing(start, self._dispatcher.report, "/services", "token_counter")
+                self._remains.closers.append(self._counter.close)
+            return self._counter.ref()
 
     # ---- the end
 

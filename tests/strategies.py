@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from greenroom.messages import breaker as b
 from greenroom.messages import commands as cmd
 from greenroom.messages import completion as c
 from greenroom.messages import deltas as d
@@ -15,6 +16,7 @@ from greenroom.messages import retry_state as rs
 from greenroom.messages import routes
 from greenroom.messages import stored as sd
 from greenroom.messages.answer import Answer, ChoiceEnd
+from greenroom.messages.breaker_config import BreakerConfig
 from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
 from greenroom.messages.event_lines import event_types
 from greenroom.messages.events import Event
@@ -217,10 +219,32 @@ completions = st.builds(
     timings=st.builds(c.Timings, started_at=numbers, ttft_s=optional(numbers), duration_s=numbers),
 )  # fmt: skip
 
+breaker_configs = st.builds(
+    BreakerConfig,
+    enabled=st.booleans(), window=st.sampled_from(["time", "count"]), window_calls=st.integers(20, 200),
+    min_calls=st.integers(1, 20), failure_rate=st.floats(0.01, 1), slow_ttft_s=optional(st.floats(0.1, 1e3)),
+    probes=st.integers(1, 20), open_s=st.floats(0.1, 60), open_max_s=st.floats(60, 1e4),
+)  # fmt: skip
+breaker_statuses = st.builds(
+    b.BreakerStatus,
+    key=text, state=st.sampled_from(["closed", "open", "half_open", "forced_open", "disabled"]),
+    half_open_in_s=optional(numbers), failure_rate=optional(numbers), calls=counts, refused_total=counts,
+)  # fmt: skip
+provider_statuses = st.builds(
+    b.ProviderStatus,
+    provider=word, available=st.booleans(), endpoint=breaker_statuses,
+    models=st.lists(breaker_statuses, max_size=2).map(tuple), retries_left=counts,
+)  # fmt: skip
+system_statuses = st.builds(
+    b.SystemStatus,
+    at_s=numbers, available=st.booleans(), providers=st.lists(provider_statuses, max_size=2).map(tuple),
+)  # fmt: skip
+
 provider_configs = st.builds(
     ProviderConfig,
     base_url=st.sampled_from([None, "http://127.0.0.1:8080/v1", "https://[::1]/x", "https://a.example"]),
     max_connections=st.integers(1, 10_000), options=optional(options), metadata=maps,
+    breaker=optional(breaker_configs),
 )  # fmt: skip
 store_configs = st.builds(
     RetryStoreConfig,
@@ -292,14 +316,14 @@ recoverable_streams = st.builds(
 )  # fmt: skip
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "answer": answers, "attempt": attempts,
+    "answer": answers, "attempt": attempts, "breaker_config": breaker_configs,
     "capabilities": st.builds(rs.Capabilities, prefix_echo=st.booleans()),
     "choice": choices, "completion": completions, "evidence": evidences, "failure": failures,
     "message": turns, "options": options, "part": parts, "price": prices, "provider_config": provider_configs,
     "recoverable_stream": recoverable_streams,
     "request": requests(), "response_format": response_formats, "retry_state": retry_states,
     "route_config": route_configs(word), "store_config": store_configs, "stream_facts": stream_facts,
-    "system_config": system_configs, "tool_spec": tool_specs, "usage": usages,
+    "system_config": system_configs, "system_status": system_statuses, "tool_spec": tool_specs, "usage": usages,
 }  # fmt: skip
 """Every pydantic value that travels, for properties that hold of all."""
 

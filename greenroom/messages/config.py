@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
 
+from greenroom.messages.breaker_config import BreakerConfig
 from greenroom.messages.given import Given, held
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.options import StreamingOptions
@@ -181,6 +182,8 @@ class ProviderConfig(Input):
     ] = Field(default=held(None), repr=False)
     """For transport="requests": one Session for all connections, which stays yours; or a callable that makes one
     for each, in its thread, which is closed with it. None: a plain one of our own. JSON has a mask for it."""
+    breaker: BreakerConfig | None = None
+    """When it is asked no more for a while; None takes the system's."""
     local: bool | None = None
     """True: the server may load a model first. None takes the profile's fact."""
     options: StreamingOptions | None = None
@@ -277,6 +280,8 @@ class SystemConfig(Input):
     """`provider/model` or a route, for requests that name none."""
     options: StreamingOptions = StreamingOptions.model_construct()
     """For requests and providers that bring none."""
+    breaker: BreakerConfig = BreakerConfig.model_construct()
+    """For providers that bring none."""
     max_streams: int = Field(default=10_000, ge=1)
     """Live requests at once; one more is refused (AdmissionRefused)."""
     drain_s: float = Field(default=10.0, ge=0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from greenroom.messages.answer import Answer
+from greenroom.messages.breaker import Place
 from greenroom.messages.commands import HttpRequest, WireHead, WireRead
 from greenroom.messages.deltas import Delta
 from greenroom.messages.events import Event
@@ -57,6 +58,11 @@ class Target:
     """The names of its models are its user's own (deployments), and say nothing of which model answers."""
     adjustments: frozenset[str] = frozenset()
     """Facts learnt of this server (`no_stream_options`)."""
+
+    @property
+    def place(self) -> Place:
+        """For limits and breakers."""
+        return Place(self.provider, self.base_url, self.model)
 
 
 @dataclass(frozen=True, slots=True)

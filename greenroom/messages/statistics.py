@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from greenroom.messages.breaker import BreakersStatistics
 from greenroom.messages.value import EMPTY_MAP, FrozenMap, Value
 
 
@@ -96,6 +97,7 @@ class SystemStatistics(Value):
     """Seconds since 1970 UTC."""
     requests: RequestStatistics
     endpoints: tuple[EndpointStatistics, ...]
+    breakers: BreakersStatistics = BreakersStatistics.model_construct()
     models: CatalogStatistics
     retry_store: RetryStoreStatistics
     runtime: RuntimeStatistics

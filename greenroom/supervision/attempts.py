@@ -24,13 +24,14 @@ from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.classifier import classify, is_retryable
 from greenroom.supervision.routes import NextHop, NoHop
 
+BREAKER_OPEN = "breaker_open"
+"""The code of a breaker's refusal. A request that had begun waits for it; a new one is refused at once."""
+NO_RETRIES_LEFT = "the retry budget is used up: retries may be no more than a share of the traffic"
 CONTINUE_MAX = 10
 """How often a wire may pause one request before that is a failure (pydantic-ai uses the same bound)."""
 BREAKER_WAITS_MAX = 10
 """How often a request that has delivered nothing waits for an open breaker. Such a wait sends nothing, so it is
 no retry."""
-BREAKER_OPEN = "breaker_open"
-"""The code of a breaker's refusal."""
 MODEL_CHANGED = "model_changed"
 """The code where another model answered a continuation."""
 
@@ -328,7 +329,7 @@ def _why_not(
         return "the breaker is held open"
     budget = None if situation.delivered else situation.retry_budget
     if budget is not None and budget.left < 1:
-        return "the retry budget is used up: retries may be no more than a share of the traffic"
+        return NO_RETRIES_LEFT
     return None
 
 

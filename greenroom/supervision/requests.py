@@ -30,6 +30,7 @@ from greenroom.messages.store_events import StreamTakenUp
 from greenroom.supervision.absences import Absence, Absences, Grace, GraceBegins
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import failure_of
+from greenroom.supervision.leases import abandon
 from greenroom.supervision.model_match import Mismatches
 from greenroom.supervision.request_scope import RequestScope
 from greenroom.supervision.scope_events import ScopeTeller
@@ -110,6 +111,7 @@ class LiveRequests:
 
 def _fail(job: Job, evidence: ErrorEvidence, now_s: float) -> Completion[Any] | None:
     job.gate.fence()
+    abandon(job)
     end = closing(job, judged(job, evidence), now_s)
     return end if job.channel.close(end) else None
 
@@ -263,6 +265,7 @@ class Requests(DynamicSupervisor):
         job = self._live.jobs.pop(stream_id, None) if stream_id is not None else None
         if job is not None:
             job.gate.fence()
+            abandon(job)
             text = f"the request's scope died: {why(down)}"
             self._close(job, ErrorEvidence(kind="crash", message=text))
             self._ledger.over(job, self.clock.wall_s())
