@@ -4,10 +4,9 @@ import functools
 import threading
 from typing import Any
 
-import pykka
 from pydantic import SecretStr
 
-from greenroom.actors.blocking import KeyAsker
+from greenroom.actors.blocking import KeyAsker, Standing
 from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.job import ApiKeys
@@ -49,10 +48,10 @@ class Endpoint:
         self._local = profile.local if config.local is None else config.local
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
-        self._asker: pykka.ActorRef[KeyAsker] | None = None
+        self._asker: Standing | None = None
         transport = _transport(name, self.base_url, config, dispatcher, clock)
         self._threads = transport if isinstance(transport, BlockingTransport) else None
-        self.api_keys = self._keys(config)
+        self.api_keys = self._keys(config, dispatcher)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
         place = self.target("")
         if config.options is not None:
@@ -65,7 +64,7 @@ class Endpoint:
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
         self.child = connection(name, config, transport, cell)
 
-    def _keys(self, config: ProviderConfig) -> ApiKeys:
+    def _keys(self, config: ProviderConfig, dispatcher: Dispatcher) -> ApiKeys:
         source: Any = config.api_key
         if source is None:
             return ApiKeys()
@@ -73,8 +72,9 @@ class Endpoint:
             return ApiKeys((source,))
         if isinstance(source, tuple):
             return ApiKeys(source)
-        self._asker = KeyAsker.start(source)
-        return ApiKeys(asker=self._asker)
+        start = functools.partial(KeyAsker.start, source)
+        self._asker = Standing(start, dispatcher.report, f"/endpoints/{self.name}", "api_key")
+        return ApiKeys(asker=self._asker.ref)
 
     def target(self, model: str) -> Target:
         """Where a request for this model goes, with all that was learnt of the server so far."""
@@ -98,7 +98,7 @@ class Endpoint:
         `THREADS_END_S` at most.
         """
         if self._asker is not None:
-            self._asker.stop(block=False)
+            self._asker.close()
         if self._threads is not None:
             self._threads.join(THREADS_END_S)
 
@@ -171,8 +171,21 @@ def build_endpoints(config: SystemConfig, dispatcher: Dispatcher, clock: Clock) 
     try:
         for name, provider in config.providers.items():
             built[name] = Endpoint(name, provider, dispatcher, clock)
+        _check_policy_of_all(config, built)
     except BaseException:
         for endpoint in built.values():
             endpoint.close()
         raise
     return built
+
+
+def _check_policy_of_all(config: SystemConfig, built: dict[str, Endpoint]) -> None:
+    """The system's options are for all providers: what none of them can do is a mistake."""
+    refusals: list[InvalidInput] = []
+    for endpoint in built.values():
+        try:
+            check_policy(endpoint.target(""), config.options)
+        except InvalidInput as refusal:
+            refusals.append(refusal)
+    if refusals and len(refusals) == len(built):
+        raise InvalidInput("SystemConfig", refusals[0].problems)

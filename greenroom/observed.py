@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, overload
 
+from greenroom.actors.breaker_desk import BreakerDesk
+from greenroom.actors.breaker_switch import BreakerSwitch
 from greenroom.actors.cell import Cell
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.errors import ActorDead, AskTimeout
@@ -9,6 +11,8 @@ from greenroom.actors.future import Future
 from greenroom.actors.model_catalog import LookUpModels
 from greenroom.actors.model_lists import asked_of, catalog_statistics, list_of, lists_of
 from greenroom.endpoints import Endpoint
+from greenroom.messages.argument_types import check_type
+from greenroom.messages.breaker import Place, SystemStatus
 from greenroom.messages.census import Census
 from greenroom.messages.commands import GetStatistics
 from greenroom.messages.config import SystemConfig
@@ -18,6 +22,7 @@ from greenroom.messages.seconds import seconds
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
 from greenroom.routing import configured
 from greenroom.supervision.census import take_census
+from greenroom.supervision.stores.states import RetryStates
 
 if TYPE_CHECKING:
     from greenroom.messages.contracts import Clock
@@ -32,6 +37,8 @@ class Observed:
     _endpoints: dict[str, Endpoint]
     _requests_cell: Cell
     _catalog_cell: Cell
+    _breakers: BreakerDesk
+    _states: RetryStates
 
     def _check_open(self) -> None:
         raise NotImplementedError
@@ -75,7 +82,9 @@ class Observed:
             at_s=self._clock.wall_s(),
             requests=requests,
             endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
+            breakers=self._breakers.statistics(),
             models=catalog_statistics(models, self.config.model_lists_max, wait_s),
+            retry_store=self._states.statistics(wait_s),
             runtime=RuntimeStatistics(
                 actors=runtime.actors, timers=runtime.timers, tasks=runtime.tasks,
                 dead_letters_total=sum(runtime.dead_letters.values()), dead_letters=runtime.dead_letters,
@@ -83,6 +92,25 @@ class Observed:
                 slow_handlers_total=runtime.slow_handlers,
             ),
         )  # fmt: skip
+
+    def status(self) -> SystemStatus:
+        """Whether each provider may be asked now, and how its calls fare: one answer for a health endpoint.
+
+        Any thread; waits for the dispatcher thread for a moment. SystemStopped and SystemDown as `stream` does.
+        """
+        self._check_open()
+        return self._breakers.status([(name, each.base_url) for name, each in self._endpoints.items()])
+
+    def breaker(self, name: str) -> BreakerSwitch:
+        """The circuit breaker of a provider (`openai`) or of one model there (`openai/gpt-5`), to set by hand.
+
+        Raises InvalidInput where no such provider is configured; SystemStopped and SystemDown as `stream` does.
+        """
+        self._check_open()
+        check_type(name, str, "name", 'system.breaker("openai/gpt-5")')
+        provider, _, model = name.partition("/")
+        endpoint = configured(provider, self._endpoints)
+        return self._breakers.switch(Place(provider, endpoint.base_url, model))
 
     def census(self, *, max_actors: int = 10_000, timeout_s: float = 5.0) -> Census:
         """One frozen picture of all actors at one moment; `print(system.census().tree())` shows it.

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pykka
 
-from greenroom.actors.blocking import TokenCounter
+from greenroom.actors.blocking import Standing, TokenCounter
+from greenroom.actors.breaker_desk import BreakerDesk
 from greenroom.actors.channel import Channel
+from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.clock import SystemClock
 from greenroom.actors.courier import send_courier
 from greenroom.actors.dispatcher import Dispatcher
@@ -29,7 +31,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.arguments import check_sink, check_type
+from greenroom.messages.argument_types import check_sink, check_type
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -44,17 +46,21 @@ from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
+from greenroom.messages.stored import StreamFacts
 from greenroom.observed import Observed
 from greenroom.providers.capabilities import capabilities_of
 from greenroom.providers.pricing import PriceList
 from greenroom.providers.tokens import count_tokens
-from greenroom.routing import Router, new_id
+from greenroom.routing import Router, new_id, resolve
 from greenroom.supervision.absences import Absences
 from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
 from greenroom.supervision.requests import LiveRequests, closing, judged, requests_child
 from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
 from greenroom.supervision.spec import ChildSpec
+from greenroom.supervision.stores.recovering import Recovering
+from greenroom.supervision.stores.resuming import Prospect
+from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
@@ -64,7 +70,7 @@ if TYPE_CHECKING:
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
 
 
-class ActorSystem(Observed):
+class ActorSystem(Observed, Recovering):
     """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`.
 
     Handles and pending futures hold it. Dropped without an end, it ends itself with a ResourceWarning.
@@ -88,12 +94,15 @@ class ActorSystem(Observed):
         self._ended = False
         """All of `stop` is done."""
         self._lock = threading.Lock()
-        self._counter: pykka.ActorRef[TokenCounter] | None = None
+        self._counter: Standing | None = None
         self._requests_cell = self._dispatcher.new_cell("/requests", "requests", config.max_streams)
         self._catalog_cell = self._dispatcher.new_cell("/services/models", "model_catalog")
+        self._breakers = BreakerDesk(self._dispatcher, config)
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
+            self._states = RetryStates(config.retry_store, self._dispatcher, self._clock)
+            self._remains.closers.append(self._states.close)
             self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
             look_up = functools.partial(ModelLookUp, self._catalog_cell.ref)
             self._router = Router(config, self._endpoints, look_up)
@@ -126,13 +135,18 @@ class ActorSystem(Observed):
     def _run(self) -> None:
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
         catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
-        requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
-        children = tree([catalog], [endpoint.child for endpoint in self._endpoints.values()], requests)
+        ledger, endpoints = self._states.ledger, [each.child for each in self._endpoints.values()]
+        requests = requests_child(self._live, self.config.max_streams, self._requests_cell, ledger)
+        table, cell = self._breakers.table, self._breakers.cell
+        breakers = ChildSpec("breakers", CircuitBreaker, (table,), cell=cell)
+        children = tree([self._states.child, catalog, breakers], endpoints, requests)
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
         self._started = True
         self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
+        if self.config.retry_store.at_start == "resume":
+            self._resume_all()
 
     # ---- requests
 
@@ -144,6 +158,15 @@ class ActorSystem(Observed):
         failed (AdmissionRefused) on the handle.
         """
         return self._handle(*self._submit(request))
+
+    def _prospect(self, facts: StreamFacts) -> Prospect:
+        try:
+            there = f"{facts.provider}/{facts.model}"
+            self._router.way(facts.request.model_copy(update={"model": facts.request.model or there}))
+            endpoint, model = resolve(there, self.config, self._endpoints)
+        except InvalidInput as error:
+            return Prospect(str(error))
+        return Prospect(None, capabilities_of(endpoint.target(model)))
 
     def _handle(self, channel: Channel, job: Job, scope: Any) -> Stream[Any]:
         ids, target = (job.stream_id, job.request_id), (job.target.provider, job.target.model)
@@ -222,6 +245,9 @@ class ActorSystem(Observed):
         job = self._job(request)
         if whole:
             job.options = with_reset(job.options)
+        return self._send(job)
+
+    def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
         with with_ids(Ids(job.request_id, job.stream_id)):
@@ -237,25 +263,30 @@ class ActorSystem(Observed):
             self._remains.dispatcher_died(SystemDown("the dispatcher is not running"))
         return job.channel, job, cell.ref
 
-    def _job(self, request: ChatRequest) -> Job:
+    def _job(self, request: ChatRequest, earlier: StreamFacts | None = None) -> Job:
         way = self._router.way(request)
         options, plan = way.options, way.plan
         counter = self._token_counter() if options.aggregation == "tiktoken" else None
+        durability = self._states.durability(options)
+        stream_id = earlier.stream_id if earlier else new_id("s")
         return Job(
-            stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
+            stream_id=stream_id, request_id=request.request_id or new_id("r"), request=request,
             options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
-            token_counter=counter, capabilities=capabilities_of, cost_usd=self._prices.cost_usd,
+            token_counter=counter, capabilities=capabilities_of, breakers=self._breakers.table,
+            cost_usd=self._prices.cost_usd, durability=durability,
+            parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 
-    def _token_counter(self) -> "pykka.ActorRef[TokenCounter]":
+    def _token_counter(self) -> "pykka.ActorRef[Any]":
         """The actor that counts with tiktoken, started when the first request wants it."""
         with self._lock:
             self._check_open()
             if self._counter is None:
-                self._counter = TokenCounter.start(count_tokens)
-                self._remains.closers.append(functools.partial(self._counter.stop, block=False))
-            return self._counter
+                start = functools.partial(TokenCounter.start, count_tokens)
+                self._counter = Standing(start, self._dispatcher.report, "/services", "token_counter")
+                self._remains.closers.append(self._counter.close)
+            return self._counter.ref()
 
     # ---- the end
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from greenroom.messages import breaker as b
 from greenroom.messages import commands as cmd
 from greenroom.messages import completion as c
 from greenroom.messages import deltas as d
@@ -13,13 +14,16 @@ from greenroom.messages import parts as p
 from greenroom.messages import request as r
 from greenroom.messages import retry_state as rs
 from greenroom.messages import routes
+from greenroom.messages import stored as sd
 from greenroom.messages.answer import Answer, ChoiceEnd
-from greenroom.messages.config import ProviderConfig, SystemConfig
+from greenroom.messages.breaker_config import BreakerConfig
+from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
 from greenroom.messages.event_lines import event_types
 from greenroom.messages.events import Event
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.prices import ModelPrice
+from greenroom.messages.recoverable import RecoverableStream
 from greenroom.messages.usage import Usage
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -215,10 +219,37 @@ completions = st.builds(
     timings=st.builds(c.Timings, started_at=numbers, ttft_s=optional(numbers), duration_s=numbers),
 )  # fmt: skip
 
+breaker_configs = st.builds(
+    BreakerConfig,
+    enabled=st.booleans(), window=st.sampled_from(["time", "count"]), window_calls=st.integers(20, 200),
+    min_calls=st.integers(1, 20), failure_rate=st.floats(0.01, 1), slow_ttft_s=optional(st.floats(0.1, 1e3)),
+    probes=st.integers(1, 20), open_s=st.floats(0.1, 60), open_max_s=st.floats(60, 1e4),
+)  # fmt: skip
+breaker_statuses = st.builds(
+    b.BreakerStatus,
+    key=text, state=st.sampled_from(["closed", "open", "half_open", "forced_open", "disabled"]),
+    half_open_in_s=optional(numbers), failure_rate=optional(numbers), calls=counts, refused_total=counts,
+)  # fmt: skip
+provider_statuses = st.builds(
+    b.ProviderStatus,
+    provider=word, available=st.booleans(), endpoint=breaker_statuses,
+    models=st.lists(breaker_statuses, max_size=2).map(tuple), retries_left=counts,
+)  # fmt: skip
+system_statuses = st.builds(
+    b.SystemStatus,
+    at_s=numbers, available=st.booleans(), providers=st.lists(provider_statuses, max_size=2).map(tuple),
+)  # fmt: skip
+
 provider_configs = st.builds(
     ProviderConfig,
     base_url=st.sampled_from([None, "http://127.0.0.1:8080/v1", "https://[::1]/x", "https://a.example"]),
     max_connections=st.integers(1, 10_000), options=optional(options), metadata=maps,
+    breaker=optional(breaker_configs),
+)  # fmt: skip
+store_configs = st.builds(
+    RetryStoreConfig,
+    path=optional(st.just("/var/lib/states.db")), flush_interval_s=st.floats(0.01, 9),
+    states_max=st.integers(0, 9),
 )  # fmt: skip
 fall_back_classes = st.lists(st.sampled_from(routes.FALL_BACK_ON), max_size=2)
 prices = st.builds(
@@ -263,18 +294,36 @@ def system_configs_of(draw: st.DrawFn) -> SystemConfig:
             st.dictionaries(names.filter(lambda n: n not in providers), route_configs(model), max_size=2)
         )
     priced = st.dictionaries(st.builds("{}/{}".format, word, word), prices, max_size=2)
-    return SystemConfig(providers=providers, options=draw(options), routes=given, prices=draw(priced))
+    return SystemConfig(
+        providers=providers, options=draw(options), routes=given, prices=draw(priced),
+        retry_store=draw(store_configs),
+    )  # fmt: skip
 
 
 system_configs = system_configs_of()
 
+stream_facts = st.builds(
+    sd.StreamFacts,
+    stream_id=word, request_id=word, request=requests(), options=options, provider=word, model=filled, kind=word,
+    started_at=numbers,
+)  # fmt: skip
+recoverable_streams = st.builds(
+    RecoverableStream,
+    stream_id=word, request_id=word, provider=word, model=filled, failure=optional(failures),
+    outcome=st.sampled_from(["failed", "interrupted"]), delivered_seq=counts, delivered_text=text,
+    attempts=st.integers(0, 9), started_at=numbers, updated_at=numbers, age_s=numbers, expires_at=numbers,
+    can_go_on=st.booleans(), mode=st.sampled_from([None, "fresh", "prefix"]), why=text,
+)  # fmt: skip
+
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "answer": answers, "attempt": attempts,
+    "answer": answers, "attempt": attempts, "breaker_config": breaker_configs,
     "capabilities": st.builds(rs.Capabilities, prefix_echo=st.booleans()),
     "choice": choices, "completion": completions, "evidence": evidences, "failure": failures,
     "message": turns, "options": options, "part": parts, "price": prices, "provider_config": provider_configs,
+    "recoverable_stream": recoverable_streams,
     "request": requests(), "response_format": response_formats, "retry_state": retry_states,
-    "route_config": route_configs(word), "system_config": system_configs, "tool_spec": tool_specs, "usage": usages,
+    "route_config": route_configs(word), "store_config": store_configs, "stream_facts": stream_facts,
+    "system_config": system_configs, "system_status": system_statuses, "tool_spec": tool_specs, "usage": usages,
 }  # fmt: skip
 """Every pydantic value that travels, for properties that hold of all."""
 

@@ -1,5 +1,6 @@
 """Homes of blocking work: actors with a thread of their own, asked by the others and never waited for."""
 
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import pykka
 
+from greenroom.actors.errors import ActorFailed
 from greenroom.actors.pykka_compat import BlockingActor
 from greenroom.messages.commands import CountTokens, GetKey, NoKey
+from greenroom.messages.supervisor_events import ChildRestarted
 
 WAITING_MAX = 1024
 """As many questions wait for a blocking actor that does not answer; who would be the next need not ask."""
@@ -23,6 +26,42 @@ def _waiting(inbox: Any) -> int:
     # A ThreadingActor's inbox is a queue.Queue; Pykka's Protocol does not say so.
     count: int = inbox.qsize()
     return count
+
+
+class Standing:
+    """One blocking actor, started now, and again by whoever wants it when it has ended: no supervisor has it, and
+    a host's `pykka.ActorRegistry.stop_all` ends it with its own. A restart is told. Any thread.
+    """
+
+    def __init__(
+        self, start: Callable[[], pykka.ActorRef[Any]], report: Callable[..., object], parent: str, name: str
+    ) -> None:
+        self._start, self._report, self._parent, self._name = start, report, parent, name
+        self._lock = threading.Lock()
+        self._closed, self._incarnation = False, 1
+        self._ref = start()
+
+    def ref(self) -> pykka.ActorRef[Any]:
+        """The one that lives. A dead one after `close`, or where no thread can be started just now."""
+        with self._lock:
+            if self._closed or self._ref.is_alive():
+                return self._ref
+            try:
+                self._ref = ref = self._start()
+            except RuntimeError:
+                # To ask the dead fails at once, and the next who wants it tries again.
+                return self._ref
+            self._incarnation = number = self._incarnation + 1
+        self._report(
+            ChildRestarted, actor=self._parent, child=self._name, incarnation=number, restarts=number - 1
+        )
+        return ref
+
+    def close(self) -> None:
+        """It ends with what it is doing now, and is not started again."""
+        with self._lock:
+            self._closed = True
+        self._ref.stop(block=False)
 
 
 class KeyAsker(BlockingActor):
@@ -87,4 +126,10 @@ class TokenCounter(BlockingActor):
     def on_receive(self, message: Any) -> Any:
         if not isinstance(message, CountTokens):
             return super().on_receive(message)
-        return tuple(self._count(text, message.model) for text in message.texts)
+        try:
+            return tuple(self._count(text, message.model) for text in message.texts)
+        except Exception:
+            raise
+        except BaseException as error:
+            # Pykka would end all its actors for it, the host's too.
+            raise ActorFailed(f"counting tokens was ended by {error!r}") from error

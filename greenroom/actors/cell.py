@@ -133,6 +133,17 @@ class Cell(Mailbox):
         self.held = False
         self.home.call(self._close_if_vacant)
 
+    def lie_idle(self) -> None:
+        """No incarnation is due: mail that waits, and what comes before one is asked for, is buried."""
+        with self.home.lock:
+            if self.birth is not None:
+                return
+            self.idle = True
+            if self.life is not None:
+                return
+            self.waiting = False
+        self._sort_mail("dead")
+
     # -- incarnations ---------------------------------------------------------------------------------
 
     def expect(self, birth: Birth) -> Birth:
@@ -140,6 +151,7 @@ class Cell(Mailbox):
         with self.home.lock:
             if self.closed:
                 raise ActorDead(f"{self.path} is closed: it takes no further incarnation")
+            self.idle = False
             self.incarnation += 1
             birth.life = Incarnation(self, Ref(self), self.incarnation, birth.parent)
             superseded, self.birth = self.birth, birth
@@ -299,7 +311,7 @@ class Cell(Mailbox):
             if self.birth is not None:
                 return
             self.closed = not self.held
-            self.waiting = self.held
+            self.waiting = self.held and not self.idle
             self.home.forget(self)
             if self.home.keystone is self:
                 self.home.keystone_fell()
@@ -311,17 +323,18 @@ class Cell(Mailbox):
             self._tell_watchers(Down(Ref(self), *(self._ended or ("shutdown", None, self.incarnation))))
 
     def _sort_mail(self, why: str) -> None:
-        """Bury what no incarnation will take: all if closed, else what is over the bound, newest first."""
+        """Bury what no incarnation will take: all if none will come, else what is over the bound, newest first."""
         # More than one thread may be at it: the dispatcher's, the watchdog's, once the system is down senders'.
-        if self.closed:
+        none_due = self.closed or self.idle
+        if none_due:
             with contextlib.suppress(LookupError):
                 while True:
                     self.home.bury(self.take_control(), self, why)
-        surplus = self.take_surplus(0 if self.closed else self.bound)
-        for item in reversed(surplus) if self.closed else surplus:
+        surplus = self.take_surplus(0 if none_due else self.bound)
+        for item in reversed(surplus) if none_due else surplus:
             if is_admitted(item):
                 self.count_out()
-            self.home.bury(item, self, why if self.closed else "full")
+            self.home.bury(item, self, why if none_due else "full")
 
     def _tell_watchers(self, down: Down) -> None:
         with self.home.lock:

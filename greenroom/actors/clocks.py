@@ -4,7 +4,7 @@ A clock is judged by arrival stamps taken at the socket read, so a slow dispatch
 bytes came in time. While the consumer makes us pause, the content clocks stand still and `max_pause_s` runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
@@ -32,6 +32,12 @@ class Clocks:
     """The answer waits for nothing but its end. None: content came after it had said so once."""
     paused_at_s: float | None = None
     reads_at_pause: int = 0
+    held_back: bool = False
+    """The consumer has made us pause."""
+    written_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.written_s = self.waiting_since_s
 
     def content(self, received_s: float) -> bool:
         """True where another clock runs from now on: it may be due before the one that ran."""
@@ -70,7 +76,7 @@ class Clocks:
         self.waiting_since_s, self.refused = received_s, True
 
     def pause(self, now_s: float, reads: int) -> None:
-        self.paused_at_s, self.reads_at_pause = now_s, reads
+        self.paused_at_s, self.reads_at_pause, self.held_back = now_s, reads, True
 
     def resume(self, now_s: float) -> float:
         """Seconds paused; the content clock goes on where it stood."""

@@ -5,6 +5,7 @@ raise) or not at all: an epoch that is no longer the open one is fenced, a gap i
 raises. What was delivered and what the completion will say are therefore the same by construction.
 """
 
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -21,7 +22,9 @@ from greenroom.messages.deltas import (
     ToolCallCompleted,
     ToolCallDelta,
 )
+from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import Checkpoint
+from greenroom.messages.stored import Piece
 
 _new: Any = tuple.__new__
 
@@ -40,7 +43,7 @@ class Gate:
 
     __slots__ = (
         "_max_bytes", "_unrepeated_bytes", "aggregator", "channel", "checkpoint", "epoch", "epoch_opened",
-        "journal",
+        "journal", "producer",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, max_output_bytes: int) -> None:
@@ -52,6 +55,8 @@ class Gate:
         self.checkpoint = Checkpoint()
         self.epoch = self.epoch_opened = 0
         """`epoch` may commit now; `epoch_opened` was the last that might, and stays when that is fenced."""
+        self.producer: Ref[Any] | None = None
+        """The stream actor of the newest attempt."""
         self._max_bytes = max_output_bytes
         self._unrepeated_bytes = 0
         """Arguments of tool calls that no ToolCallCompleted has said again yet."""
@@ -61,15 +66,35 @@ class Gate:
         self.epoch = self.epoch_opened = epoch
         self._unrepeated_bytes = 0
 
-    def restore(self, deltas: list[Delta], checkpoint: Checkpoint) -> None:
-        """What an earlier process delivered of this request stands in the journal; nothing is pushed."""
-        if deltas:
-            self.journal.extend(deltas)
+    def restore(self, pieces: Iterable[Piece], checkpoint: Checkpoint) -> None:
+        """What an earlier life of this request delivered stands in the journal; nothing is pushed."""
+        self.journal.restore(pieces)
         self.checkpoint, self.epoch_opened = checkpoint, checkpoint.epoch
 
     def fence(self) -> None:
         """From now on nobody may."""
         self.epoch = -1
+
+    # What a gate that parks (parking.py) does otherwise: here everything that was taken is delivered.
+
+    @property
+    def taken_seq(self) -> int:
+        """The last delta that was taken: the attempt's next one follows it."""
+        return self.checkpoint.seq
+
+    def settled(self, then: Callable[[ErrorEvidence | None], object]) -> None:
+        """`then(None)` when all that was taken is delivered; with evidence where it cannot be."""
+        then(None)
+
+    def unsaved(self, after_seq: int) -> tuple[Checkpoint, tuple[Piece, ...]]:
+        """What a store has to be told that holds all up to `after_seq`, and the checkpoint that goes with it."""
+        return self.checkpoint, self.journal.pieces(after_seq)
+
+    def saved(self, seq: int) -> None:
+        """The store holds all up to there."""
+
+    def refuse(self, evidence: ErrorEvidence) -> None:
+        """The store cannot keep what it is told."""
 
     def mark_sent(self, epoch: int) -> None:
         """The attempt's request may reach the provider from now on."""

@@ -327,7 +327,10 @@ class Incarnation:
         if self.actor is not None and self.actor.registered:
             pykka.ActorRegistry.unregister(self.ref)
         self.actor = None
-        _let_go(self.error)
+        if self.error is not None:
+            _let_go(self.error)
+            # Once more when this turn is over: frames that run now cannot be cleared, and hold the cell.
+            self.home.call(_let_go, self.error)
 
     def _release_all(self) -> None:
         self.end_children()

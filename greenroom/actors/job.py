@@ -10,17 +10,19 @@ from typing import Any
 import pykka
 from pydantic import SecretStr
 
+from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
 from greenroom.actors.history import History, unpriced
 from greenroom.actors.model_place import ModelLookUp
+from greenroom.actors.parking import ParkingGate
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import WireHead
 from greenroom.messages.contracts import Call, CapabilityLookup, Codec, Target
-from greenroom.messages.options import StreamingOptions
+from greenroom.messages.options import Durability, StreamingOptions
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import Capabilities
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.messages.route_plan import Plan
 from greenroom.messages.usage import Usage
 
@@ -28,14 +30,22 @@ _MARK_SALT = os.urandom(32)
 
 
 class ApiKeys:
-    """A provider's keys, taken in turn. With a callable, `asker` is the actor that runs it."""
+    """A provider's keys, taken in turn. With a callable, `asker` gives the actor that runs it."""
 
-    __slots__ = ("_keys", "_turn", "asker")
+    __slots__ = ("_asker", "_keys", "_mark", "_turn")
 
-    def __init__(self, keys: tuple[SecretStr, ...] = (), asker: "pykka.ActorRef[Any] | None" = None) -> None:
+    def __init__(
+        self, keys: tuple[SecretStr, ...] = (), asker: "Callable[[], pykka.ActorRef[Any]] | None" = None
+    ) -> None:
         self._keys = keys
         self._turn = itertools.count()
-        self.asker = asker
+        self._asker = asker
+        self._mark = os.urandom(16).hex()
+
+    @property
+    def asker(self) -> "pykka.ActorRef[Any] | None":
+        """The living actor that is to be asked for the key; None where the keys are known."""
+        return None if self._asker is None else self._asker()
 
     def take(self) -> str | None:
         """The next key, or None where the server needs none. Any thread."""
@@ -49,8 +59,8 @@ class ApiKeys:
 
     def mark(self) -> str:
         """Equal for equal credentials in this process, and says nothing of them."""
-        if self.asker is not None:
-            return self.asker.actor_urn
+        if self._asker is not None:
+            return self._mark
         digest = hashlib.blake2b(key=_MARK_SALT, digest_size=16)
         for key in self._keys:
             digest.update(key.get_secret_value().encode() + b"\0")
@@ -91,8 +101,6 @@ class Hop:
     """Reads an answer's head, at seconds since 1970 UTC, for the provider's limits."""
     models: ModelLookUp | None = None
     """Where its model is looked up first; None: it is not."""
-    breaker: "Ref[Any] | None" = None
-    """Is asked with `Settle` after every attempt and answers with `Settled`; None: there is none."""
 
 
 @dataclass(slots=True)
@@ -116,6 +124,13 @@ class Job:
     """Those of the plan."""
     token_counter: "pykka.ActorRef[Any] | None" = None
     """Counts where the provider does not; None: characters are counted."""
+    breakers: Breakers | None = None
+    """Asked by each attempt just before it is sent; None: by none."""
+    durability: Durability = "memory"
+    parked: Callable[[], None] | None = None
+    """Called when a batch waits for the store; None: none does (durability before_deliver alone)."""
+    resumed: RetryState | None = None
+    """As a store had it: what an earlier life of the request came to."""
     capabilities: CapabilityLookup = unable
     """What its targets can do for a cut stream."""
     cost_usd: Callable[[str, str, Usage], float | None] = unpriced
@@ -125,7 +140,10 @@ class Job:
     history: History = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.channel, self.options.max_output_bytes)
+        if self.parked is None:
+            self.gate = Gate(self.channel, self.options.max_output_bytes)
+        else:
+            self.gate = ParkingGate(self.channel, self.options, self.parked)
         self.history = History(self.cost_usd)
 
     @property
@@ -143,10 +161,6 @@ class Job:
     @property
     def api_keys(self) -> ApiKeys:
         return self.hop.api_keys
-
-    @property
-    def breaker(self) -> "Ref[Any] | None":
-        return self.hop.breaker
 
     @property
     def route(self) -> str | None:

@@ -1,5 +1,7 @@
 """An actor that needs the provider's API key first: taken in turn, or asked of the user's callable."""
 
+import pykka
+
 from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import ApiKeys
@@ -20,12 +22,13 @@ class Keyed(LoopActor):
     def take_key(self, keys: ApiKeys, target: Target, timeout_s: float) -> None:
         """Where the key is a callable's, the answer comes as mail, within the time."""
         self._key_timeout_s, self._key_of = timeout_s, target.provider
-        if keys.asker is None:
+        asker = keys.asker
+        if asker is None:
             self.have_key(keys.take())
-        elif is_choked(keys.asker):
+        elif is_choked(asker):
             self._no_key(f"does not return, and {WAITING_MAX} wait for it")
         else:
-            self.ask(keys.asker, GetKey(), timeout_s=timeout_s, tag="api_key")
+            self.ask(asker, GetKey(), timeout_s=timeout_s, tag="api_key")
 
     def have_key(self, api_key: str | None) -> None:
         """The key; None where the server needs none."""
@@ -46,6 +49,9 @@ class Keyed(LoopActor):
     def on_no_key(self, failed: AskFailed) -> None:
         if isinstance(failed.error, TimeoutError):
             self._no_key(f"did not return within connect_timeout_s ({self._key_timeout_s:g} s)")
+        elif isinstance(failed.error, pykka.ActorDeadError):
+            # Who asks next has it started again.
+            self.key_failed(ErrorEvidence(kind="transport", message="the api_key's actor was stopped"))
         else:
             self._no_key(f"failed: {type(failed.error).__name__}")
 

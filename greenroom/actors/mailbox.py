@@ -163,7 +163,7 @@ class Mailbox:
     """
 
     __slots__ = (
-        "admitted", "backlog", "bound", "closed", "control", "home", "mail", "scheduled", "waiting",
+        "admitted", "backlog", "bound", "closed", "control", "home", "idle", "mail", "scheduled", "waiting",
     )  # fmt: skip
 
     def __init__(self, home: Any, bound: int) -> None:
@@ -181,6 +181,8 @@ class Mailbox:
         """Nobody lives here, and nobody will."""
         self.waiting = True
         """No incarnation lives or is about to: mail waits, bounded, and no turn is asked for."""
+        self.idle = False
+        """Nobody lives here, and nobody is due: mail is buried as if it were closed, but it is not."""
 
     def put(self, letter: Any) -> None:
         """Pykka's way in: the letter is mail. Any thread."""
@@ -223,7 +225,7 @@ class Mailbox:
         """False if `bound` admitted ones wait already, or nobody will come: not queued. Any thread."""
         with self.home.lock:
             full = self.waiting and self.depth() >= self.bound
-            if self.closed or full or self.admitted >= self.bound:
+            if self.closed or self.idle or full or self.admitted >= self.bound:
                 return False
             self.admitted += 1
         item = Admitted(message)

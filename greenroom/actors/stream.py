@@ -17,15 +17,17 @@ from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
 from greenroom.actors.keyed import Keyed
 from greenroom.actors.opening import Opening, shifted
+from greenroom.actors.parking import unkept
+from greenroom.actors.sending import asked_of_endpoint, encoded
 from greenroom.actors.stream_alarms import BatchDue, Suspected
 from greenroom.actors.stream_events import StreamTeller
+from greenroom.actors.stream_lease import Asking, connection_died
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import (
     AttemptOver,
     Cancel,
     CancelOpen,
     Demand,
-    Open,
     Opened,
     OpenFailed,
     ReadOn,
@@ -35,9 +37,8 @@ from greenroom.messages.commands import (
 from greenroom.messages.contracts import Decoded, Decoder, Wire
 from greenroom.messages.deltas import CONTENT, Delta
 from greenroom.messages.failures import ErrorEvidence
-from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.rate_limits import RateLimits
-from greenroom.messages.retry_state import GOES_ON, RetryState
+from greenroom.messages.retry_state import RetryState
 from greenroom.messages.signals import Down, Ids
 
 _SAID = ("http", "in_stream")
@@ -65,21 +66,21 @@ class StreamActor(Keyed):
         self._decoder: Decoder | None = None
         self._wire: Wire | None = None
         self._held: list[Delta] = []
-        self._batching = False
-        self._last_read_s = 0.0
+        self._batching, self._last_read_s = False, 0.0
         self._opened_s: float | None = None
         self._rate_limits: RateLimits | None = None
         self._first_content_s: float | None = None
         self._any_content = False
         """Content was read; it may be held back still."""
-        self._deltas = 0
-        self._over = False
+        self._deltas, self._over = 0, False
         self._wall_offset_s = job.started_at - job.started_s
         self._clocks: Clocks | None = None
+        self._asking = Asking(job, epoch)
         self._suspected = False
 
     def on_start(self) -> None:
         self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
+        self._gate.producer = self.ref
         self.take_key(self._job.api_keys, self._job.target, self._options.connect_timeout_s)
 
     def on_failure(self, *_: Any) -> None:
@@ -98,24 +99,17 @@ class StreamActor(Keyed):
     def have_key(self, api_key: str | None) -> None:
         if self._over:
             return
-        resume = self._resume
-        call = self._job.call(self._epoch, api_key, None if resume is None else resume.request)
-        told = resume if resume is not None and resume.mode in GOES_ON else None
-        try:
-            request = self._job.codec.encode(call, told)
-            self._decoder = self._job.codec.start(call, told)
-        except InvalidInput as error:
-            # Of a first attempt all was checked before; a further one may find no words on this wire.
-            self._fail(ErrorEvidence(kind="refusal", code="unsendable", phase="request", message=str(error)))
+        made = encoded(self._job, self._epoch, api_key, self._resume)
+        if isinstance(made, ErrorEvidence):
+            self._fail(made)
+            return
+        request, self._decoder = made
+        # Last of all, so that no permit is held by who waits for something else.
+        if (refused := self._asking.breaker(self.ref, self.clock.now_s())) is not None:
+            self._fail(refused)
             return
         self.watch(self._job.connection)
-        gate, epoch = self._gate, self._epoch
-        asked = Open(
-            holder=self.ref, stream_id=self._job.stream_id, epoch=epoch, request=request,
-            connect_timeout_s=self._options.connect_timeout_s, mark_sent=lambda: gate.mark_sent(epoch),
-            ids=Ids(self._job.request_id, self._job.stream_id),
-        )  # fmt: skip
-        self._job.connection.tell(asked)
+        self._job.connection.tell(asked_of_endpoint(self._job, self._gate, self._epoch, self.ref, request))
 
     @receives(Opened)
     def on_opened(self, message: Opened) -> None:
@@ -133,11 +127,12 @@ class StreamActor(Keyed):
         self._fail(message.evidence)
 
     @receives(Down)
-    def on_connection_down(self, _: Down) -> None:
-        # Live sockets go on without their connection actor; one still being opened is lost with it.
+    def on_connection_down(self, down: Down) -> None:
+        # Live sockets go on when their connection actor crashes; where it ended in order it has closed them.
         if self._wire is None:
-            text = "the connection actor died while the connection was opened"
-            self._fail(ErrorEvidence(kind="transport", phase="connect", message=text))
+            self._fail(connection_died())
+        elif down.reason in ("normal", "shutdown"):
+            self._fail(ErrorEvidence(kind="transport", phase="body", message="the connection was shut"))
 
     # ---- the byte path
 
@@ -175,7 +170,7 @@ class StreamActor(Keyed):
             self._fail(ErrorEvidence(kind="protocol", phase="end", message=text))
 
     def _next_seq(self) -> int:
-        return self._gate.checkpoint.seq + len(self._held) + 1
+        return self._gate.taken_seq + len(self._held) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
         if decoded.deltas:
@@ -223,12 +218,14 @@ class StreamActor(Keyed):
             if (refusal := opening.refusal(self._answer_so_far())) is not None:
                 self._fail(refusal)
                 return False
-            begun = opening.begin(self._held, self._gate.checkpoint.seq + 1, last=last)
+            begun = opening.begin(self._held, self._gate.taken_seq + 1, last=last)
             if begun is None:
                 return False
             self._held, self._opening = begun, None
         if self._any_content:
             self._first_content_s = received_s - self._job.started_s
+            if self._asking.probing and self._clocks is not None:
+                self._asking.proved(received_s - self._clocks.written_s, received_s)
             self._tell.first_delta(self._first_content_s)
         return True
 
@@ -345,8 +342,7 @@ class StreamActor(Keyed):
         if self._decoder is not None:
             received_at = self._job.started_at + (now_s - self._job.started_s)
             self._take(self._decoder.finish(clean, self._next_seq(), received_at), now_s)
-        text = "the answer's body did not end"
-        self._fail(ErrorEvidence(kind="protocol", phase="body", message=text))
+        self._fail(ErrorEvidence(kind="protocol", phase="body", message="the answer's body did not end"))
 
     # ---- the end of the attempt
 
@@ -372,10 +368,10 @@ class StreamActor(Keyed):
             if self._gate.commit(self._epoch, deltas) in (Commit.TAKEN, Commit.FULL):
                 self._deltas += len(deltas)
 
-    def _place(self) -> tuple[str | None, str | None]:
+    def _place(self) -> tuple[str | None, str | None] | None:
         """Where the server keeps this answer, and how far it was read: all that was read is in the batch."""
-        answer = self._answer_so_far()
-        return answer.response_id, answer.cursor
+        tell = getattr(self._decoder, "place", None)
+        return None if tell is None else tell()
 
     def _answer_so_far(self) -> Answer:
         return NO_ANSWER if self._decoder is None else self._decoder.answer_so_far()
@@ -388,11 +384,17 @@ class StreamActor(Keyed):
 
     def _end(self, outcome: Any, answer: Answer, evidence: ErrorEvidence | None = None) -> None:
         self._over = True
+        clocks = self._clocks
         over = AttemptOver(
             epoch=self._epoch, outcome=outcome, answer=answer, evidence=evidence,
             sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
             first_content_s=self._first_content_s, deltas=self._deltas, rate_limits=self._rate_limits,
+            written_s=None if clocks is None else clocks.written_s - self._job.started_s,
+            held_back=clocks is not None and clocks.held_back,
         )  # fmt: skip
+        self._gate.settled(lambda refusal: self._say(over if refusal is None else unkept(over, refusal)))
+
+    def _say(self, over: AttemptOver) -> None:
         # A socket's read brings no ids; what follows from the end has them again.
         self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))
         self.stop()

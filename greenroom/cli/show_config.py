@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from greenroom.cli.terminal import Terminal
 from greenroom.config import LoadedConfig, read_config
 
-_TABLES = frozenset({"providers", "options", "routes", "prices"})
+_TABLES = frozenset({"providers", "options", "breaker", "routes", "prices"})
 """Fields that are tables of their own."""
 
 
@@ -36,10 +36,12 @@ def _lines(loaded: LoadedConfig, *, everything: bool) -> Iterator[str]:
     config = loaded.config
     yield from _table("", config, loaded, everything=everything)
     yield from _table("options", config.options, loaded, everything=everything)
+    yield from _table("breaker", config.breaker, loaded, everything=everything)
     for name, provider in sorted(config.providers.items()):
         yield from _table(f"providers.{name}", provider, loaded, everything=everything)
-        if provider.options is not None:
-            yield from _table(f"providers.{name}.options", provider.options, loaded, everything=everything)
+        for part, its in (("options", provider.options), ("breaker", provider.breaker)):
+            if its is not None:
+                yield from _table(f"providers.{name}.{part}", its, loaded, everything=everything)
     for name, route in sorted(config.routes.items()):
         yield from _table(f"routes.{name}", route, loaded, everything=everything)
         if route.options is not None:

@@ -18,6 +18,7 @@ from greenroom.providers.profile import Profile
 _PREFIX = "GREENROOM_"
 _SYSTEM_FIELDS = (
     "default_model", "max_streams", "drain_s", "slow_handler_s", "model_list_ttl_s", "model_lists_max",
+    "retry_store",
 )  # fmt: skip
 _ROUTE = "GREENROOM_ROUTE_"
 """GREENROOM_ROUTE_SMART=openai/gpt-5-mini,anthropic: the route `smart`, its hops in their order."""

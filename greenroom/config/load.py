@@ -16,6 +16,7 @@ from greenroom.config.keys import diverted_keys, heed_named_keys, usual_keys
 from greenroom.config.known import problems
 from greenroom.config.layer import Layer, merged, stood_of
 from greenroom.config.toml_file import file_layer, find_file
+from greenroom.messages.breaker_config import BreakerConfig
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import ConfigError
 from greenroom.messages.invalid import InvalidInput, Problem
@@ -100,7 +101,7 @@ def _code_layer(base: SystemConfig) -> Layer:
 def _put_set_fields(layer: Layer, value: Input, above: tuple[str, ...]) -> None:
     for name in value.model_fields_set:
         given, path = getattr(value, name), (*above, name)
-        if isinstance(given, StreamingOptions):
+        if isinstance(given, (StreamingOptions, BreakerConfig)):
             _put_set_fields(layer, given, path)
         elif name in ("routes", "prices"):
             layer.put(path, {}, _CODE)

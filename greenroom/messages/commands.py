@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from greenroom.messages.answer import NO_ANSWER, Answer
+from greenroom.messages.breaker import Place
 from greenroom.messages.completion import Completion
 from greenroom.messages.deltas import Delta
-from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.failures import ErrorClass, ErrorEvidence
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.signals import Ids
 from greenroom.messages.usage import NO_USAGE, Usage
@@ -20,6 +21,8 @@ CancelledBy = Literal[
     "caller", "consumer_gone", "consumer_failed", "loop_closed", "detached_expired", "deadline", "shutdown",
     "replaced",
 ]  # fmt: skip
+AttemptOutcome = Literal["completed", "paused", "failed", "cancelled"]
+"""paused: the wire itself asks to be continued; no failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +198,16 @@ class AttemptOver:
     """Stream to scope, its last message: how the attempt ended, with all that it knows."""
 
     epoch: int
-    outcome: Literal["completed", "paused", "failed", "cancelled"]
-    """paused: the wire itself asks to be continued; no failure."""
+    outcome: AttemptOutcome
     answer: Answer = NO_ANSWER
     evidence: ErrorEvidence | None = None
     sent: bool = False
     opened_s: float | None = None
     first_content_s: float | None = None
+    written_s: float | None = None
+    """When the connection took the request, since its submission like the two above."""
+    held_back: bool = False
+    """The consumer has kept the socket unread for a while: how fast it came is no measure of the provider."""
     deltas: int = 0
     rate_limits: RateLimits | None = None
     """What the answer's headers told; errors tell them too."""
@@ -243,13 +249,16 @@ class AwaitIdle:
     """Ask the requests supervisor: answers when no request is live."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """To limiter, breaker or budget: a lease keyed by (stream_id, epoch)."""
+class Reserve(NamedTuple):
+    """To limiter, breaker or budget: a lease keyed by (stream_id, epoch), for an attempt at `place`.
+
+    Like Settle a tuple, as every attempt makes one: it costs a third of a frozen dataclass.
+    """
 
     holder: Any
     stream_id: str
     epoch: int
+    place: Place
     tokens: int = 0
     cost_usd: float = 0.0
     priority: int = 0
@@ -257,44 +266,42 @@ class Reserve:
     deadline_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(NamedTuple):
     """The lease is held until it is settled, or until its scope goes Down."""
 
     epoch: int
     kind: str
     waited_s: float = 0.0
+    probe: bool = False
+    """The breaker waits for this attempt: its first content is to be told at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """No lease, and why; `retry_after_s` where waiting would help."""
+class Refused(NamedTuple):
+    """No lease, and why; the evidence's `retry_after_s` where waiting would help."""
 
     epoch: int
     kind: str
-    failure: Failure
+    evidence: ErrorEvidence
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(NamedTuple):
     """Scope to limiter, breaker and budget after every attempt, whatever it had obtained. Idempotent."""
 
     stream_id: str
     epoch: int
+    place: Place
+    outcome: AttemptOutcome
     sent: bool
     usage: Usage = NO_USAGE
-    failure: Failure | None = None
+    error_class: ErrorClass | None = None
+    """Of a failed attempt."""
+    evidence: ErrorEvidence | None = None
+    waited_s: float | None = None
+    """How long the clock of ours was that ran out, where it was one of StreamingOptions."""
     ttft_s: float | None = None
-    duration_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RetryMade:
-    """Scope to breaker: a counted retry of this request goes out; it is taken off the retry budget."""
-
-    stream_id: str
-    epoch: int
-    """Of the attempt that begins."""
+    """From the request being written to the first content."""
+    generation_s: float | None = None
+    """From the first content to the end; None where none came, or where the consumer made us pause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,29 +244,6 @@ class LimiterRejected(LimiterEvent):
     retry_after_s: float | None = None
 
 
-class BreakerEvent(Event):
-    """Common fields of the breaker family."""
-
-    key: str
-
-
-class BreakerOpened(BreakerEvent):
-    name = "breaker.opened"
-    cause: str
-    open_s: float
-    failure_rate: float | None = None
-    slow_rate: float | None = None
-
-
-class BreakerHalfOpen(BreakerEvent):
-    name = "breaker.half_open"
-    permits: int
-
-
-class BreakerClosed(BreakerEvent):
-    name = "breaker.closed"
-
-
 class BudgetExceededEvent(Event):
     name = "budget.exceeded"
     key: str

@@ -14,6 +14,7 @@ from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.value import Input
 
 Aggregation = Literal["provider", "tiktoken", "characters"]
+Durability = Literal["memory", "interval", "before_deliver"]
 
 
 class StreamingOptions(Input):
@@ -68,8 +69,9 @@ class StreamingOptions(Input):
     """Also send a request again that may have acted already: stateful ids, tools that the provider runs."""
     state_ttl_s: float = Field(default=900.0, gt=0)
     """How long a retry state is kept after its last change. Never ends a live stream."""
-    durability: Literal["memory", "interval", "before_deliver"] = "memory"
-    """Retry states: in memory only, written to the store now and then, or before a delta is delivered."""
+    durability: Durability | None = None
+    """Retry states: in memory only, written to the store's file now and then, or before a delta is delivered. The
+    latter two need `SystemConfig.retry_store` to be a file. None: `interval` where it is one, else `memory`."""
     detach_grace_s: float = Field(default=60.0, ge=0)
     """How long a detached stream lives on without a consumer, and how long one that ended can be attached."""
 

@@ -29,6 +29,7 @@ from greenroom.supervision.orders import (
     TooManyRestarts,
     Unwake,
     Wake,
+    everything,
 )
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions
 
@@ -45,6 +46,8 @@ class Crowd:
         self._tokens: dict[str, list[Any]] = {}
         """Who waits for the start or the end of a child."""
         self._orders: list[Order] = []
+        self.wants: Callable[[str], bool] = everything
+        """Which events are wanted: others are not even made."""
         self._significant = sum(member.spec.significant for member in self.members.values())
 
     # -- inputs -----------------------------------------------------------------------------------------
@@ -279,6 +282,8 @@ class Crowd:
         self._orders.append(Answer(token, error=ChildError(why, child)))
 
     def _tell(self, what: str, child: str, member: Member, **facts: Any) -> None:
+        if not self.wants(what):
+            return
         counted = {"restarts": self.books.window.size, "window_s": self.options.period_s}
         self._orders.append(Tell(what, child, {"incarnation": member.number, **counted, **facts}))
 

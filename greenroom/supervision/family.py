@@ -61,6 +61,7 @@ class Family(Sequence):
         self._tell("child_restarted" if again else "child_started", member, ignored=ignored)
         if ignored:
             self._now_down(member)
+            self._lie_idle(member)
             self._not_needed()
         return self._go(now_s)
 
@@ -176,19 +177,31 @@ class Family(Sequence):
 
     def _start_for(self, child: str, token: Any, undo: Callable[[Member], None] | None) -> None:
         def failed(member: Member, error: BaseException) -> None:
-            if undo is not None:
+            if undo is None:
+                self._lie_idle(member)
+            else:
                 undo(member)
             self._refuse("start_failed", child, token, error)
 
         self._work = Work((), (child,), partial(self._order, Answer(token, child)), failed, token)
 
     def _terminate_child(self, child: str, token: Any, _: float, *, was_there: bool) -> None:
-        if child in self.members:
-            self._work = Work((child,), (), partial(self._order, Answer(token)), token=token)
+        member = self.members.get(child)
+        if member is not None:
+            done = partial(self._terminated, child, token, waited=member.status == "waiting")
+            self._work = Work((child,), (), done, token=token)
         elif was_there:
             self._order(Answer(token))
         else:
             self._refuse("not_found", child, token)
+
+    def _terminated(self, child: str, token: Any, *, waited: bool) -> None:
+        member = self.members.get(child)
+        if member is not None:
+            self._lie_idle(member)
+        self._order(Answer(token))
+        if member is not None and waited:
+            self._start_rest(member)
 
     def _delete_child(self, child: str, token: Any, _: float) -> None:
         member = self.members.get(child)
@@ -242,6 +255,8 @@ class Family(Sequence):
         member = self.members.get(child)
         if member is not None and member.status == "restarting":
             self._restart(member, now_s)
+            if member.given_up:
+                self._start_rest(member)
 
     # -- a child that ended by itself -------------------------------------------------------------------
 
@@ -256,6 +271,7 @@ class Family(Sequence):
             self._restart(member, now_s)
             return
         self._now_down(member)
+        self._lie_idle(member)
         if member.spec.significant and self._ends_all():
             self._tell("auto_shutdown", member, mode=self.options.auto_shutdown)
             self._leave("shutdown")
@@ -283,6 +299,11 @@ class Family(Sequence):
         member.status = "restarting"
         stops = [name for name in reversed(group) if name != member.spec.id]
         self._work = Work(stops, group, failed=self._restart_failed)
+
+    def _start_rest(self, member: Member) -> None:
+        """The others of its group were stopped for its restart, which will not come: they start without it."""
+        rest = [name for name in self._group(member) if name != member.spec.id]
+        self._work = Work((), rest, failed=self._restart_failed)
 
     def _wait(self, member: Member, delay_s: float, now_s: float, *, deferred: bool) -> None:
         name = member.spec.id

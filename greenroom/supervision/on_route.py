@@ -1,16 +1,11 @@
 """Where a request stands on its route: what its scope keeps beside the job, and asks after each failure."""
 
-from collections.abc import Callable
+from math import inf
 
 from greenroom.actors.job import Job
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.supervision.classifier import classify, is_retryable
 from greenroom.supervision.routes import Look, NextHop, NoHop, RouteState, begun, failed, moved, next_hop
-
-
-def unknown(_place: int) -> float | None:
-    """Nothing is known of any breaker: each counts as closed, and one that is open refuses at once."""
-    return None
 
 
 class OnRoute:
@@ -34,7 +29,6 @@ class OnRoute:
         deadline_left_s: float,
         backoff_s: float,
         open_for_s: float = 0.0,
-        open_s: Callable[[int], float | None] = unknown,
     ) -> NextHop | NoHop | None:
         """The hop has failed like this; what would come next. None: there is no route.
 
@@ -47,8 +41,16 @@ class OnRoute:
         hopeless = not is_retryable(evidence, error_class)
         again_at_s = now_s + max(evidence.retry_after_s or 0.0, open_for_s)
         self._state = failed(state, hopeless=hopeless, again_at_s=again_at_s)
-        look = Look(now_s, deadline_left_s, open_s, backoff_s)
+        look = Look(now_s, deadline_left_s, lambda place: self._open_s(place, now_s), backoff_s)
         return next_hop(plan, self._state, error_class, look)
+
+    def _open_s(self, place: int, now_s: float) -> float | None:
+        """For how long that hop's breaker lets nothing through; inf where nobody can tell. None: it does."""
+        breakers = self._job.breakers
+        if breakers is None:
+            return None
+        view = breakers.view(self._job.hops[place].target.place, now_s)
+        return None if view.state in ("closed", "disabled") else view.open_for_s or inf
 
     def go_to(self, place: int) -> None:
         """The job's next attempt is made at this hop."""

@@ -187,12 +187,24 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class LieIdle:
+    """It is down, and nobody but a command will start it: mail for it is refused until then."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """An event of the supervisor family."""
 
     what: str
     child: str
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def everything(_: str) -> bool:
+    """Every event is wanted."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +229,4 @@ class Leave:
     error: BaseException | None = None
 
 
-Order = Launch | Stop | Kill | Wake | Unwake | Forget | Tell | Answer | Ready | Leave
+Order = Launch | Stop | Kill | Wake | Unwake | Forget | LieIdle | Tell | Answer | Ready | Leave

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from greenroom.actors.gate import Gate
 from greenroom.actors.job import Job
 from greenroom.messages.answer import NO_ANSWER, Answer
-from greenroom.messages.commands import AttemptOver, Settle
+from greenroom.messages.commands import AttemptOver
 from greenroom.messages.failures import Failure
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import Settled
@@ -100,13 +100,3 @@ def _next_hop(
     open_for_s = 0.0 if tried.views.breaker is None else tried.views.breaker.open_for_s
     wait_s = backoff_s(over.epoch, job.options, 0.0)
     return route.failed_here(over.evidence, now_s, tried.deadline_left_s, wait_s, open_for_s)
-
-
-def settlement(job: Job, over: AttemptOver, failure: Failure | None, now_s: float) -> Settle:
-    """What the breaker is told of an attempt that is over at `now_s`, seconds from the request's submission."""
-    began_s = job.history.began_s
-    ttft_s = None if over.first_content_s is None else over.first_content_s - began_s
-    return Settle(
-        stream_id=job.stream_id, epoch=over.epoch, sent=over.sent, usage=over.answer.usage, failure=failure,
-        ttft_s=ttft_s, duration_s=now_s - began_s,
-    )  # fmt: skip

@@ -3,8 +3,7 @@
 States and what they do with a Cancel:
 
     running   an attempt lives                    forwarded to it, its epoch fenced; its Down leads to the end
-    waiting   for a back-off, the breaker's       these are dropped; the end
-              word or the model catalogue
+    waiting   for a back-off or the catalogue     these are dropped; the end
     ending    the aggregator is asked             no effect: the end is decided
 
 The channel, gate and journal belong to the job and outlive attempts and this actor. The deadline takes the
@@ -27,12 +26,11 @@ from greenroom.messages.commands import (
     CancelledBy,
     Demand,
     ReaderGone,
-    RetryMade,
 )
 from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.signals import AskFailed, Down, Reply
-from greenroom.messages.views import Settled
 from greenroom.supervision.attempts import (
+    NO_RETRIES_LEFT,
     Adjust,
     Continue,
     FallBack,
@@ -48,18 +46,15 @@ from greenroom.supervision.attempts import (
 )
 from greenroom.supervision.crashes import crashed_attempt, unsent_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
+from greenroom.supervision.leases import note_decision, settle
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.on_route import OnRoute
-from greenroom.supervision.prospects import Tried, known_place, settlement, situation_of
+from greenroom.supervision.prospects import Tried, known_place, situation_of
 from greenroom.supervision.request_ending import TOKENS, RequestEnding
 from greenroom.supervision.scope_alarms import BackOffOver, DeadlineOver
 from greenroom.supervision.seams import FRESH, Start, reset_at, start_of
 from greenroom.supervision.server_cancel import unwanted
-
-SETTLED = "settled"
-"""The tag of what is asked of the breaker."""
-SETTLE_TIMEOUT_S = 0.2
-"""Longer nobody waits for the breaker's word; what it said last holds then."""
+from greenroom.supervision.taking_up import cut_before
 
 
 class RequestScope(RequestEnding):
@@ -72,8 +67,6 @@ class RequestScope(RequestEnding):
         self._ids = (job.stream_id, job.request_id)
         self._stream: Ref[Any] | None = None
         self._over: AttemptOver | None = None
-        self._unsettled: AttemptOver | None = None
-        """Its failure waits for the breaker's word."""
         self._back_off: Any = None
         self._start = FRESH
         """How the attempt that runs, or the next one, begins."""
@@ -81,6 +74,8 @@ class RequestScope(RequestEnding):
         self._route = OnRoute(job)
         self._looked_up = False
         """The model of this hop was, where the request wants that."""
+        self._earlier = cut_before(job)
+        """How an earlier life of the request ended, until that is decided on."""
         self._cut: tuple[ErrorEvidence, int] | None = None
         """The last failure after content, and its attempt: what the user is told where going on was refused."""
 
@@ -97,6 +92,10 @@ class RequestScope(RequestEnding):
     # ---- attempts
 
     def _attempt(self) -> None:
+        earlier, self._earlier = self._earlier, None
+        if earlier is not None:
+            self._decide(earlier)
+            return
         if not self._looked_up:
             self._looked_up = True
             if ask_catalog(self, self._job):
@@ -129,44 +128,21 @@ class RequestScope(RequestEnding):
             self._cancel_over(down.ref)
 
     def _attempt_ended(self, over: AttemptOver) -> None:
+        self._tried = replace(self._tried, views=settle(self._job, over, self.clock.now_s()))
         if over.outcome == "completed":
             self._record(over, "completed")
-            self._settle(over)
             self._end("completed", over.answer)
         elif self._stopped_by is not None:
             self._record(over, "cancelled")
-            self._settle(over)
             self._abandon(over)
             self._end_stopped(over.answer)
         elif over.outcome == "paused":
-            self._settle(over)
             # Looked at only where it goes on no more.
             evidence = ErrorEvidence(kind="protocol", message="the wire asks to be continued again and again")
             self._proceed(replace(over, evidence=evidence), after_pause(self._situation(over)))
         else:
             evidence = over.evidence or ErrorEvidence(kind="crash", message=f"the attempt was {over.outcome}")
             over = replace(over, evidence=evidence, answer=known_place(over, self._gate, self._start))
-            if not self._asks_breaker(over):
-                self._decide(over)
-
-    def _settle(self, over: AttemptOver, failure: Failure | None = None) -> None:
-        if self._job.breaker is not None:
-            self._job.breaker.tell(settlement(self._job, over, failure, self._since_start_s()))
-
-    def _asks_breaker(self, over: AttemptOver) -> bool:
-        """Its answer is awaited; False: there is nobody to ask."""
-        if self._job.breaker is None:
-            return False
-        self._state, self._unsettled = "waiting", over
-        asked = settlement(self._job, over, self._failure(over), self._since_start_s())
-        self.ask(self._job.breaker, asked, timeout_s=SETTLE_TIMEOUT_S, tag=SETTLED)
-        return True
-
-    def _breaker_told(self, told: Reply | AskFailed) -> None:
-        if isinstance(told, Reply) and isinstance(told.value, Settled):
-            self._tried = replace(self._tried, views=told.value)
-        over, self._unsettled = self._unsettled, None
-        if over is not None and self._state == "waiting":
             self._decide(over)
 
     def _decide(self, over: AttemptOver) -> None:
@@ -196,10 +172,11 @@ class RequestScope(RequestEnding):
         return situation_of(self._job, over, tried, self._route, at)
 
     def _proceed(self, over: AttemptOver, decided: Next) -> None:
+        note_decision(self._job, decided, self.clock.now_s())
         match decided:
             case GiveUp(reason):
                 self._give_up(over, reason)
-            case Retry(delay_s, counted, anew, reason):
+            case Retry(delay_s, counted, anew, _, reason):
                 if anew:
                     self._abandon(over)
                     self._start = FRESH
@@ -214,7 +191,7 @@ class RequestScope(RequestEnding):
                 self._tried = self._tried.paused(self._epoch)
                 self._start = self._start_of("pause", over.answer, reason)
                 self._attempt()
-            case Resume(mode, delay_s, reason):
+            case Resume(mode, delay_s, _, reason):
                 if mode != "server_cursor":
                     self._abandon(over)
                 self._start = self._start_of(mode, over.answer, self._failure(over).message)
@@ -233,7 +210,8 @@ class RequestScope(RequestEnding):
 
     def _give_up(self, over: AttemptOver, reason: str, cut: tuple[ErrorEvidence, int] | None = None) -> None:
         """`cut`: the failure to tell in place of this attempt's own, and its attempt."""
-        failure = self._failure(over, reason if self._epoch > 1 or self._job.plan else "")
+        told = self._epoch > 1 or self._job.plan is not None or NO_RETRIES_LEFT in reason
+        failure = self._failure(over, reason if told else "")
         self._record(over, "give_up", failure, 0.0, reason)
         self._abandon(over)
         if cut is not None:
@@ -248,8 +226,6 @@ class RequestScope(RequestEnding):
         self._record(over, decision, failure, delay_s, reason)
         self._tried = self._tried.again(failure, counted=counted)
         self._tell.retrying(failure, decision, delay_s, self._epoch + 1, reason)
-        if counted and self._job.breaker is not None:
-            self._job.breaker.tell(RetryMade(self._job.stream_id, self._epoch + 1))
         self._wait(delay_s)
 
     def _elsewhere(self, over: AttemptOver, decision: Any, place: int, delay_s: float, reason: str) -> None:
@@ -297,8 +273,6 @@ class RequestScope(RequestEnding):
     def on_reply(self, reply: Reply) -> None:
         if reply.tag == MODEL:
             self._model_looked_up(reply)
-        elif reply.tag == SETTLED:
-            self._breaker_told(reply)
         else:
             self._tokens_counted(reply)
 
@@ -306,8 +280,6 @@ class RequestScope(RequestEnding):
     def on_ask_failed(self, failed: AskFailed) -> None:
         if failed.tag == MODEL:
             self._model_looked_up(failed)
-        elif failed.tag == SETTLED:
-            self._breaker_told(failed)
         elif failed.tag == TOKENS:
             self._close_estimated()
 
@@ -351,11 +323,7 @@ class RequestScope(RequestEnding):
     def _stopped_waiting(self) -> None:
         if self._back_off is not None:
             self._back_off.cancel()
-        over, self._unsettled = self._unsettled, None
-        if over is not None:
-            self._record(over, "cancelled", self._failure(over))
-            self._abandon(over)
-        elif self._start.mode == "server_cursor" and self._start.resume is not None:
+        if self._start.mode == "server_cursor" and self._start.resume is not None:
             kept = unwanted(self._job, self._epoch, self._start.resume.response_id)
             self._cancel_there(kept)
         self._end_stopped(NO_ANSWER)

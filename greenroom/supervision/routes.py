@@ -11,6 +11,7 @@ those that had some, the one whose wait is the shortest.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from greenroom.messages.route_plan import HopRule, Plan
 
@@ -113,7 +114,7 @@ def _closed(look: Look, place: int, wait_s: float) -> str:
     """Why this hop cannot be asked; "" where it can."""
     open_s = look.open_s(place)
     if open_s is not None and open_s > wait_s:
-        return f"is not asked: its breaker is open for {open_s:.3g} s"
+        return "is not asked: its breaker is open" + (f" for {open_s:.3g} s" if isfinite(open_s) else "")
     if wait_s >= look.deadline_left_s:
         return f"is not asked: its wait of {wait_s:.3g} s would pass the deadline"
     return ""

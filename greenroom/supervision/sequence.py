@@ -20,10 +20,12 @@ from greenroom.supervision.orders import (
     Kill,
     Launch,
     Leave,
+    LieIdle,
     Order,
     Stop,
     Tell,
     Unwake,
+    everything,
 )
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions
 
@@ -61,6 +63,8 @@ class Sequence:
         self._queue: deque[tuple[Callable[[float], None], Any]] = deque()
         """What to do next, and who waits for an answer to it."""
         self._orders: list[Order] = []
+        self.wants: Callable[[str], bool] = everything
+        """Which events are wanted: others are not even made."""
 
     def _later(self, act: Callable[[float], None], token: Any = None) -> None:
         self._queue.append((act, token))
@@ -126,6 +130,7 @@ class Sequence:
         work.starts.popleft()
         member.unwanted = False
         self._now_down(member)
+        self._lie_idle(member)
         if work.token is not None:
             ended = EndedAtStart("it was terminated while it started")
             self._order(Answer(work.token, error=ChildError("start_failed", member.spec.id).because(ended)))
@@ -141,6 +146,11 @@ class Sequence:
         member.status = "down"
         if member.spec.restart == "temporary" and not member.unwanted:
             self._forget(member)
+
+    def _lie_idle(self, member: Member) -> None:
+        """It is down, its spec is kept, and no restart will bring it back."""
+        if member.spec.id in self.members:
+            self._order(LieIdle(member.spec.id))
 
     def _forget(self, member: Member) -> None:
         if self.members.pop(member.spec.id, None) is not None:
@@ -164,5 +174,7 @@ class Sequence:
         self._tell("child_exited", member, reason=reason, error=text)
 
     def _tell(self, what: str, member: Member, **facts: Any) -> None:
+        if not self.wants(what):
+            return
         counted = {"restarts": self.books.window.size, "window_s": self.options.period_s}
         self._order(Tell(what, member.spec.id, {"incarnation": member.number, **counted, **facts}))

@@ -16,6 +16,7 @@ commands, which are asks.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from greenroom.actors.claims import Hold
@@ -39,6 +40,7 @@ from greenroom.supervision.orders import (
     Kill,
     Launch,
     Leave,
+    LieIdle,
     Order,
     Ready,
     RestartChild,
@@ -65,6 +67,11 @@ class StopOverdue:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class StopsOverdue:
+    children: list[tuple[str, int]]
+
+
 class Supervisor(LoopActor):
     """See the module. Raises InvalidInput where the specs cannot work."""
 
@@ -76,6 +83,9 @@ class Supervisor(LoopActor):
         super().__init__()
         options = options or SupervisorOptions()
         self.core = self.core_class(check_family(specs, options), options)
+        # Not a method of this: the core would hold its actor, and both would wait for a collection.
+        self.core.wants = partial(_is_wanted, self.events)
+        self._now_s: Callable[[], float] = self.clock.now_s
         self._cells: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
         self._holds: dict[str, Hold] = {}
@@ -85,10 +95,10 @@ class Supervisor(LoopActor):
 
     def on_start(self) -> None:
         self.start_later()
-        self._carry_out(self.core.begin(self.clock.now_s()))
+        self._carry_out(self.core.begin(self._now_s()))
 
     def on_shutdown(self) -> None:
-        self._carry_out(self.core.shut(self.clock.now_s()))
+        self._carry_out(self.core.shut(self._now_s()))
 
     # -- what children say ------------------------------------------------------------------------------
 
@@ -96,20 +106,20 @@ class Supervisor(LoopActor):
     def on_started(self, up: Started) -> None:
         name = self._names.get(up.ref.cell)
         if name is not None:
-            now_s = self.clock.now_s()
+            now_s = self._now_s()
             self._carry_out(self.core.started(name, up.incarnation, now_s, ignored=up.ignored))
 
     @receives(Down)
     def on_down(self, down: Down) -> None:
         name = self._names.get(down.ref.cell)
         if name is not None:
-            now_s = self.clock.now_s()
             self.cancel_timer(("stop", name, down.incarnation))
+            now_s = self._now_s()
             self._carry_out(self.core.exited(name, down.incarnation, down.reason, down.error, now_s))
 
     @receives(WaitOver)
     def on_wait_over(self, over: WaitOver) -> None:
-        self._carry_out(self.core.woke(over.child, self.clock.now_s()))
+        self._carry_out(self.core.woke(over.child, self._now_s()))
 
     @receives(StopOverdue)
     def on_stop_overdue(self, overdue: StopOverdue) -> None:
@@ -120,23 +130,23 @@ class Supervisor(LoopActor):
     @receives(StartChild)
     def on_start_child(self, message: StartChild) -> None:
         check_fit(message.spec, self.core.options)
-        self._carry_out(self.core.start_child(message.spec, self.defer(), self.clock.now_s()))
+        self._carry_out(self.core.start_child(message.spec, self.defer(), self._now_s()))
 
     @receives(TerminateChild)
     def on_terminate_child(self, message: TerminateChild) -> None:
-        self._carry_out(self.core.terminate_child(message.id, self.defer(), self.clock.now_s()))
+        self._carry_out(self.core.terminate_child(message.id, self.defer(), self._now_s()))
 
     @receives(RestartChild)
     def on_restart_child(self, message: RestartChild) -> None:
-        self._carry_out(self.core.restart_child(message.id, self.defer(), self.clock.now_s()))
+        self._carry_out(self.core.restart_child(message.id, self.defer(), self._now_s()))
 
     @receives(DeleteChild)
     def on_delete_child(self, message: DeleteChild) -> None:
-        self._carry_out(self.core.delete_child(message.id, self.defer(), self.clock.now_s()))
+        self._carry_out(self.core.delete_child(message.id, self.defer(), self._now_s()))
 
     @receives(WhichChildren)
     def on_which_children(self, _: WhichChildren) -> tuple[ChildInfo, ...]:
-        infos: tuple[ChildInfo, ...] = self.core.infos(self._ref_of, self.clock.now_s())
+        infos: tuple[ChildInfo, ...] = self.core.infos(self._ref_of, self._now_s())
         return infos
 
     @receives(CountChildren)
@@ -173,32 +183,57 @@ class Supervisor(LoopActor):
         self._busy = True
         try:
             while self._orders:
-                self._obey(self._orders.popleft())
+                order = self._orders.popleft()
+                self._OBEY[type(order)](self, order)
         finally:
             self._busy = False
 
-    def _obey(self, order: Order) -> None:
-        match order:
-            case Launch(child, fresh):
-                self._launch(self.core.members[child].spec, fresh=fresh)
-            case Stop(child, within_s):
-                self._order_down(child, within_s)
-            case Kill(child, overdue):
-                self._abandon(self._cells[child], overdue=overdue)
-            case Wake(child, delay_s):
-                self.timer(delay_s, WaitOver(child), key=("wait", child))
-            case Unwake(child):
-                self.cancel_timer(("wait", child))
-            case Forget(child, given_up):
-                self._forget(child, given_up)
-            case Tell(what, child, facts):
-                self.dispatcher.report(event_of(what), actor=self.path, child=child, **facts)
-            case Answer(token, child, error):
-                _answer(token, None if child is None else self._ref_of(child), error)
-            case Ready():
-                self.started()
-            case Leave(reason, error):
-                self._leave(reason, error)
+    def _obey_launch(self, order: Launch) -> None:
+        self._launch(self.core.members[order.id].spec, fresh=order.fresh)
+
+    def _obey_stop(self, order: Stop) -> None:
+        child, number = order.id, self.core.members[order.id].number
+        self._cells[child].post_control(ShutDown(number), ShutDown)
+        if order.within_s is not None:
+            self._overdue_in(order.within_s, child, number)
+
+    def _overdue_in(self, within_s: float, child: str, number: int) -> None:
+        self.timer(within_s, StopOverdue(child, number), key=("stop", child, number))
+
+    def _obey_kill(self, order: Kill) -> None:
+        self._abandon(self._cells[order.id], overdue=order.overdue)
+
+    def _obey_wake(self, order: Wake) -> None:
+        self.timer(order.delay_s, WaitOver(order.id), key=("wait", order.id))
+
+    def _obey_unwake(self, order: Unwake) -> None:
+        self.cancel_timer(("wait", order.id))
+
+    def _obey_forget(self, order: Forget) -> None:
+        self._forget(order.id, order.given_up)
+
+    def _obey_lie_idle(self, order: LieIdle) -> None:
+        if (cell := self._cells.get(order.id)) is not None:
+            cell.lie_idle()
+
+    def _obey_tell(self, order: Tell) -> None:
+        self.dispatcher.report(event_of(order.what), actor=self.path, child=order.child, **order.facts)
+
+    def _obey_answer(self, order: Answer) -> None:
+        _answer(order.token, None if order.child is None else self._ref_of(order.child), order.error)
+
+    def _obey_ready(self, _: Ready) -> None:
+        self.started()
+
+    def _obey_leave(self, order: Leave) -> None:
+        self._leave(order.reason, order.error)
+
+    # A table: a chain of cases would be asked six times for every dynamic child.
+    _OBEY: ClassVar[dict[type[Any], Callable[[Any, Any], None]]] = {
+        Answer: _obey_answer, Forget: _obey_forget, Kill: _obey_kill, Launch: _obey_launch, Leave: _obey_leave,
+        LieIdle: _obey_lie_idle, Ready: _obey_ready, Stop: _obey_stop, Tell: _obey_tell, Unwake: _obey_unwake,
+        Wake: _obey_wake,
+    }  # fmt: skip
 
     def _launch(self, spec: ChildSpec, *, fresh: bool) -> None:
         cell = self._cells.get(spec.id) or self._cell_for(spec)
@@ -207,7 +242,7 @@ class Supervisor(LoopActor):
             self.spawn_announced(spec.start, spec.args, spec.kwargs, cell)
         except Exception as error:  # noqa: BLE001  (whoever makes its state may raise anything: it did not start)
             self.core.launched(spec.id, cell.incarnation)
-            now_s = self.clock.now_s()
+            now_s = self._now_s()
             self._carry_out(self.core.exited(spec.id, cell.incarnation, "failed", error, now_s))
         else:
             self.core.launched(spec.id, cell.incarnation)
@@ -215,12 +250,19 @@ class Supervisor(LoopActor):
     def _cell_for(self, spec: ChildSpec) -> Any:
         cell = spec.cell
         if cell is None or cell.closed:
-            parent = "" if self.path == "/" else self.path
-            bound = spec.mailbox_bound or spec.start.mailbox_bound
-            cell = self.dispatcher.new_cell(f"{parent}/{spec.id}", spec.start.kind, bound)
-            self._holds[spec.id] = self.hold(cell)
+            cell = self._new_cell(spec)
         self._cells[spec.id] = cell
         self._names[cell] = spec.id
+        return cell
+
+    def _new_cell(self, spec: ChildSpec) -> Any:
+        path = f"{'' if self.path == '/' else self.path}/{spec.id}"
+        if spec.restart == "temporary" and spec.mailbox_bound is None:
+            # It is started once: there is no mail to be held for a next incarnation.
+            return self.dispatcher.make_cell(spec.start, path)
+        bound = spec.mailbox_bound or spec.start.mailbox_bound
+        cell = self.dispatcher.new_cell(path, spec.start.kind, bound)
+        self._holds[spec.id] = self.hold(cell)
         return cell
 
     def _ready_state(self, spec: ChildSpec, cell: Any, *, fresh: bool) -> None:
@@ -244,12 +286,6 @@ class Supervisor(LoopActor):
         text = None if error is None else f"{type(error).__name__}: {error}"
         self.dispatcher.report(ChildStateDropped, actor=self.path, child=spec.id, why=why, error=text)
 
-    def _order_down(self, child: str, within_s: float | None) -> None:
-        number = self.core.members[child].number
-        self._cells[child].post_control(ShutDown(number), ShutDown)
-        if within_s is not None:
-            self.timer(within_s, StopOverdue(child, number), key=("stop", child, number))
-
     def _abandon(self, cell: Any, *, overdue: bool) -> None:
         if overdue:
             self.dispatcher.count_zombie()
@@ -265,7 +301,8 @@ class Supervisor(LoopActor):
         hold = self._holds.pop(child, None)
         if hold is not None:
             hold.settle()
-        cell.close()
+        if not cell.closed:
+            cell.close()
         if given_up is not None:
             _give_up(cell, given_up)
 
@@ -291,6 +328,26 @@ class DynamicSupervisor(Supervisor):
     kind = "dynamic_supervisor"
     core_class: ClassVar[Callable[..., Any]] = Crowd
 
+    def __init__(self, specs: Iterable[ChildSpec] = (), options: SupervisorOptions | None = None) -> None:
+        super().__init__(specs, options)
+        self._last_stops: dict[float, list[tuple[str, int]]] = {}
+
+    def _overdue_in(self, within_s: float, child: str, number: int) -> None:
+        if not self.core.leaving:
+            super()._overdue_in(within_s, child, number)
+            return
+        # At its end all children are stopped in one moment, and one timer is enough for those of one time.
+        together = self._last_stops.get(within_s)
+        if together is None:
+            together = self._last_stops[within_s] = []
+            self.timer(within_s, StopsOverdue(together))
+        together.append((child, number))
+
+    @receives(StopsOverdue)
+    def on_stops_overdue(self, overdue: StopsOverdue) -> None:
+        for child, number in overdue.children:
+            self._carry_out(self.core.overdue(child, number))
+
     def adopt(self, name: str, template: ChildSpec, args: tuple[Any, ...], cell: Any) -> Ref[Any]:
         """A temporary child made on the spot, in a held cell that closes with it; it counts as running.
 
@@ -300,7 +357,7 @@ class DynamicSupervisor(Supervisor):
         cell.close()
         self._cells[name] = cell
         self._names[cell] = name
-        self.core.adopt(name, template, cell.incarnation, self.clock.now_s())
+        self.core.adopt(name, template, cell.incarnation, self._now_s())
         return ref
 
 
@@ -309,6 +366,11 @@ def _give_up(cell: Any, spec: ChildSpec) -> None:
     state, cell.state = cell.state, None
     if free is not None:
         free(state, *spec.args)
+
+
+def _is_wanted(events: Any, what: str) -> bool:
+    wanted: bool = events.wants(event_of(what).name)
+    return wanted
 
 
 def _answer(token: Any, value: Any, error: BaseException | None) -> None:

@@ -25,6 +25,7 @@ _WARNINGS: Mapping[str, int] = {
     "actor.handler.slow": logging.WARNING,
     "actor.zombie": logging.ERROR,
     "breaker.opened": logging.WARNING,
+    "breaker.retries_spent": logging.WARNING,
     "models.stale_served": logging.WARNING,
     "provider.model_mismatch": logging.WARNING,
     "stream.failed": logging.WARNING,
@@ -37,7 +38,7 @@ _UNTOLD = frozenset({"v", "at_s"})
 """Fields that a line of `logging` has already, or needs not."""
 
 _DETAILS = frozenset({
-    "actor.started", "actor.stopped", "limiter.granted", "limiter.settled", "limiter.wait",
+    "actor.started", "actor.stopped", "breaker.forgotten", "limiter.granted", "limiter.settled", "limiter.wait",
     "provider.connected", "provider.disconnected", "runtime.snapshot", "stream.first_delta", "stream.opened",
     "stream.paused", "stream.progress", "stream.resumed",
 })  # fmt: skip

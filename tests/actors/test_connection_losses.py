@@ -213,7 +213,7 @@ def test_nobody_queues_without_bound_behind_a_key_that_never_comes(rig: Rig) -> 
     class Asker:
         actor_inbox = Inbox()
 
-    started = rig.begin(ONCE, api_keys=ApiKeys(asker=Asker()))  # type: ignore[arg-type]
+    started = rig.begin(ONCE, api_keys=ApiKeys(asker=Asker))  # type: ignore[arg-type]
     rig.settle()
     with pytest.raises(StreamError) as caught:
         started.stream.result(timeout=0)

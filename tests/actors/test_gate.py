@@ -174,7 +174,7 @@ def test_what_an_earlier_process_delivered_is_gone_on_behind() -> None:
     door = gate()
     first = gate()
     first.commit(1, [text(1), text(2)], ("resp", "7"))
-    door.restore(list(first.journal), first.checkpoint)
+    door.restore(first.journal.pieces(0), first.checkpoint)
     assert (door.epoch_opened, taken(door)) == (1, [])
     door.open_epoch(2)
     assert door.commit(2, [text(3)]) is Commit.TAKEN

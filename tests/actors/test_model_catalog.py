@@ -215,7 +215,7 @@ def test_a_callable_is_asked_before_each_fetch(desk: Desk) -> None:
     given = iter(["k1", "k2"])
     asker = KeyAsker.start(lambda: next(given))
     try:
-        place = desk.place(keys=ApiKeys(asker=asker))
+        place = desk.place(keys=ApiKeys(asker=lambda: asker))
         desk.got(place=place)
         desk.got(place=place)
         desk.got(place=place, refresh=True)
@@ -232,7 +232,7 @@ def test_a_callable_that_hangs_is_not_waited_for(desk: Desk) -> None:
     release = threading.Event()
     asker = KeyAsker.start(lambda: str(release.wait(LIMIT_S)))
     try:
-        asked = desk.ask(place=desk.place(keys=ApiKeys(asker=asker)))
+        asked = desk.ask(place=desk.place(keys=ApiKeys(asker=lambda: asker)))
         settle(desk.dispatcher)
         desk.clock.advance(10.1)
         failure = asked.get(timeout=LIMIT_S).failure

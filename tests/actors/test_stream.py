@@ -177,7 +177,7 @@ def test_a_key_that_a_callable_gives(rig: Rig) -> None:
     from greenroom.actors.blocking import KeyAsker
 
     asker = KeyAsker.start(lambda: "asked")
-    started = rig.begin(api_keys=ApiKeys(asker=asker))
+    started = rig.begin(api_keys=ApiKeys(asker=lambda: asker))
     rig.settle()
     in_thread(lambda: asker.stop(block=True)).get()
     rig.settle()
@@ -193,7 +193,7 @@ def test_a_key_callable_that_fails_is_never_quoted(rig: Rig) -> None:
         raise ValueError("sk-secret")
 
     asker = KeyAsker.start(broken)
-    started = rig.begin(api_keys=ApiKeys(asker=asker))
+    started = rig.begin(api_keys=ApiKeys(asker=lambda: asker))
     rig.settle()
     in_thread(lambda: asker.stop(block=True)).get()
     rig.settle()

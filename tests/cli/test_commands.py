@@ -69,6 +69,8 @@ base_url = "http://127.0.0.1:1/v1"
 headers = {{ "X-Token" = "{SECRET}" }}
 [providers.mine.options]
 max_reconnect_attempts = 1
+[providers.mine.breaker]
+probes = 1
 """)
     (greenroom.folder / "greenroom.toml").chmod(0o600)
     done = greenroom("config", OPENAI_API_KEY=SECRET, GREENROOM_MAX_PAUSE_S="5")
@@ -90,6 +92,9 @@ headers = { "X-Token" = "**********" }  # greenroom.toml:7
 
 [providers.mine.options]
 max_reconnect_attempts = 1  # greenroom.toml:9
+
+[providers.mine.breaker]
+probes = 1  # greenroom.toml:11
 
 [providers.openai]
 api_key = "**********"  # environment variable OPENAI_API_KEY

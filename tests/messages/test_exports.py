@@ -14,8 +14,8 @@ SOURCE = Path(room.__file__)
 PUBLIC_MODULES = [
     path.stem
     for path in SOURCE.parent.glob("*.py")
-    if path.stem
-    not in {"__init__", "commands", "events", "openai_format", "signals", "supervisor_events", "wording"}
+    if path.stem not in {"__init__", "commands", "events", "openai_format", "signals", "wording"}
+    and not path.stem.endswith("_events")
 ]
 
 

@@ -19,6 +19,7 @@ from greenroom.supervision.orders import (
     Kill,
     Launch,
     Leave,
+    LieIdle,
     Order,
     Ready,
     Stop,
@@ -107,6 +108,9 @@ class World:
                 self.wakes.pop(child, None)
             case Forget(child, _):
                 assert child not in self.lives
+            case LieIdle(child):
+                assert child not in self.lives
+                assert self.core.members[child].status == "down"
             case Tell():
                 self.told.append(order)
             case Answer(token, _, _):

@@ -1,15 +1,14 @@
 """A request over its cut attempts: real actors, a fake wire, a manual clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
-from greenroom.actors.loop_actor import LoopActor
-from greenroom.messages.commands import RetryMade, Settle
+from greenroom.messages.breaker import Place
+from greenroom.messages.commands import Granted, Reserve, Settle
 from greenroom.messages.contracts import Target
 from greenroom.messages.deltas import StreamReset, StreamSeam
 from greenroom.messages.failures import ConnectionFailed, StreamError
@@ -184,80 +183,43 @@ def test_a_cancel_between_attempts_ends_it(rig: Rig) -> None:
 # ---- beside a breaker
 
 
-class Breaker(LoopActor):
-    """Answers as it is told to, or not at all."""
-
-    kind = "breaker"
-
-    def __init__(self, told: list[Any], says: Settled | None) -> None:
-        super().__init__()
-        self._told, self._says = told, says
-
-    @receives(Settle, RetryMade)
-    def on_told(self, message: Any) -> Any:
-        self._told.append(message)
-        if isinstance(message, Settle) and self._says is None:
-            self.defer()
-        return self._says
-
-
 class Beside:
-    """A breaker beside the rig's requests, which ends with the test."""
+    """In the place of the breakers' table: grants all, and says what the test wants."""
 
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
-        self.told: list[Any] = []
-        self.ref: Any = None
+    def __init__(self, says: Settled) -> None:
+        self.says = says
+        self.told: list[tuple[str, Any]] = []
 
-    def says(self, says: Settled | None) -> Callable[[Started], None]:
-        self.ref = self.rig.dispatcher.spawn(Breaker, self.told, says, path="/breaker")
+    def __call__(self, started: Started) -> None:
+        job: Any = started.job
+        job.breakers = self
 
-        def before(started: Started) -> None:
-            started.job.hop = replace(started.job.hop, breaker=self.ref)
+    def reserve(self, asked: Reserve, now_s: float) -> Granted:
+        return Granted(asked.epoch, "breaker")
 
-        return before
+    def settle(self, report: Settle, now_s: float) -> Settled:
+        self.told.append(("settle", (report.epoch, report.sent, report.error_class)))
+        return self.says
+
+    def spend_retry(self, place: Place, now_s: float) -> None:
+        self.told.append(("retry", place.model))
+
+    def view(self, place: Place, now_s: float) -> BreakerView:
+        return BreakerView("open", 9.0) if place.model == "m2" else BreakerView()
 
 
-@pytest.fixture
-def beside(rig: Rig) -> Iterator[Beside]:
-    beside = Beside(rig)
-    yield beside
-    beside.ref.stop()
-    rig.settle()
-
-
-def test_the_breakers_view_and_budget_are_heeded(rig: Rig, beside: Beside) -> None:
-    says = Settled(BreakerView("open", 7.0), RetryBudgetView(2.0))
-    started, wire = rig.open(before=beside.says(says))
+def test_the_breakers_view_and_budget_are_heeded(rig: Rig) -> None:
+    beside = Beside(Settled(BreakerView("open", 7.0), RetryBudgetView(2.0)))
+    started, wire = rig.open(before=beside)
     wire.head(503).end()
     rig.advance(6.9)
     assert len(rig.transport.wires) == 1
     rig.advance(0.2)
     rig.wire.head().send("t a", "done").end()
     assert started.stream.result(timeout=0).text == "a"
-    assert [(type(message).__name__, message.epoch) for message in beside.told] == [
-        ("Settle", 1), ("RetryMade", 2), ("Settle", 2),
+    assert beside.told == [
+        ("settle", (1, True, "overloaded")), ("retry", "m"), ("settle", (2, True, None)),
     ]  # fmt: skip
-    first, _, last = beside.told
-    assert (first.sent, first.failure.error_class, last.failure) == (True, "overloaded", None)
-
-
-def test_a_silent_breaker_is_not_waited_for(rig: Rig, beside: Beside) -> None:
-    started, wire = rig.open(before=beside.says(None))
-    wire.head(503).end()
-    rig.advance(0.21)
-    rig.advance(1.0)
-    rig.wire.head().send("t a", "done").end()
-    assert started.stream.result(timeout=0).text == "a"
-
-
-def test_a_cancel_while_the_breaker_is_asked_ends_it(rig: Rig, beside: Beside) -> None:
-    started, wire = rig.open(before=beside.says(None))
-    wire.head().send("t a").cut()
-    started.stream.cancel()
-    rig.settle()
-    assert started.channel.ends[0].outcome == "cancelled"
-    assert story(started) == [("fresh", "cancelled")]
 
 
 # ---- elsewhere
@@ -288,6 +250,20 @@ def test_a_route_is_followed_before_content_unseen(rig: Rig) -> None:
     ]  # fmt: skip
     (event,) = rig.log.of("stream.failover")
     assert (event.from_provider, event.provider, event.error_class) == ("fake", "other", "credential")
+
+
+def test_a_hop_whose_breaker_is_open_is_passed_over(rig: Rig) -> None:
+    beside, route = Beside(Settled()), routed()
+
+    def before(started: Started) -> None:
+        route(started)
+        beside(started)
+
+    started, wire = rig.open(PATIENT.replace(max_reconnect_attempts=0), before=before)
+    wire.head(401).end()
+    error = error_of(started)
+    assert "route r has no further hop; other/m2 is not asked: its breaker is open for 9 s" in str(error)
+    assert len(rig.transport.wires) == 1
 
 
 def test_a_route_is_followed_after_content_behind_a_reset(rig: Rig) -> None:

@@ -166,7 +166,7 @@ def test_a_spec_is_frozen_and_so_are_options() -> None:
 
 def test_options_pickle() -> None:
     made = SupervisorOptions("rest_for_one", intensity=3, backoff=Backoff(1.0, 2.0), seed=7)
-    assert pickle.loads(pickle.dumps(made)) == made
+    assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301
 
 
 def test_without_its_arguments_all_else_of_a_spec_stands() -> None:

@@ -13,7 +13,7 @@ from otp.cases import Case
 from otp.trees import cases
 
 ASKED = os.environ.get("GREENROOM_OTP_EXAMPLES")
-EXAMPLES = int(ASKED or 250)
+EXAMPLES = int(ASKED or 200)
 # One example takes 20 ms, and shrinking one that fails some hundreds of them.
 TIMEOUT_S = 60 + EXAMPLES * 0.2
 

@@ -1,4 +1,4 @@
-"""The oracle itself: what is known of OTP from its own suite it must say, and its troubles it must tell."""
+"""The oracle itself: what it records, and that its troubles are told. What OTP does: test_supervisor_otp_cases."""
 
 import shutil
 from pathlib import Path
@@ -24,34 +24,6 @@ def trace(oracle: Oracle, top: Sup, *script: object) -> list[str]:
 
 def top(strategy: str, *children: Leaf, intensity: int = 3, auto: str = "never") -> Sup:
     return Sup("top", children, strategy, intensity, auto)  # type: ignore[arg-type]
-
-
-def test_rest_for_one_restarts_what_was_started_after(oracle: Oracle) -> None:
-    family = top("rest_for_one", *map(Leaf, "abcde"))
-    assert trace(oracle, family, Kill(("top", "c"))) == [
-        "down c", "down e", "down d", "start c", "start d", "start e",
-    ]  # fmt: skip
-
-
-def test_one_for_all_forgets_a_temporary_bystander(oracle: Oracle) -> None:
-    family = top("one_for_all", Leaf("a"), Leaf("b"), Leaf("c", "temporary"))
-    assert trace(oracle, family, Kill(("top", "a"))) == ["down a", "down c", "down b", "start a", "start b"]
-
-
-def test_a_transient_child_that_ends_normally_stays_down(oracle: Oracle) -> None:
-    records = oracle.run(Case(top("one_for_one", Leaf("b", "transient")), (Kill(("top", "b"), "normal"),)))
-    assert records[-1][2] == [["top", [["b", "down", "worker"]], [1, 0, 0, 1]]]
-
-
-def test_one_restart_more_than_the_intensity_ends_the_supervisor(oracle: Oracle) -> None:
-    family = top("one_for_one", Leaf("a"), Leaf("b", "transient"), Leaf("c", "temporary"), intensity=2)
-    script = 3 * (Kill(("top", "a")),)
-    assert trace(oracle, family, *script) == ["down a", "down c", "down b", "down top"]
-
-
-def test_a_significant_end_is_the_supervisor_s(oracle: Oracle) -> None:
-    family = top("one_for_one", Leaf("a", "transient", significant=True), Leaf("b"), auto="any_significant")
-    assert trace(oracle, family, Kill(("top", "a"), "normal")) == ["down a", "down b", "down top"]
 
 
 def test_a_burst_is_handled_in_its_order(oracle: Oracle) -> None:

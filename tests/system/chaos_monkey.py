@@ -375,7 +375,7 @@ class Monkey:
             time.sleep(self._luck.random() * 2 * self._every_s)
             cells = [cell for cell in list(self._dispatcher._cells) if cell.kind != "root"]
             cell = self._luck.choice(cells)
-            if cell.kind in ("requests", "connection") and self._luck.random() < 0.7:
+            if cell.kind in ("requests", "connection", "circuit_breaker") and self._luck.random() < 0.7:
                 continue
             self.hits[cell.kind] += 1
             # A killed courier has no hook in which it could tell the end that it was told.

@@ -197,6 +197,7 @@ def _options(luck: random.Random) -> StreamingOptions:
         redo_open_block=luck.random() < 0.5,
         high_watermark_items=luck.choice((4, 64)),
         max_buffer_bytes=luck.choice((1024, 256 * 1024)),
+        durability=luck.choice(("memory", "memory", "interval", "before_deliver")),
         batch_interval_s=luck.choice((0.0, 0.0, 0.01)),
         **given,
     )

@@ -8,12 +8,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from recovery_judge import Reader, verdict
 from recovery_plan import WIRES, Plan
 
-from greenroom import ActorSystem, ChatRequest, ProviderConfig, StreamError, SystemConfig
+from greenroom import ActorSystem, BreakerConfig, ChatRequest, ProviderConfig, StreamError, SystemConfig
 from greenroom.providers.simulator import Script, Simulator
 
 GRACE_S = 4.0
@@ -67,14 +68,19 @@ def planned_simulator(desk: Desk) -> Simulator:
     return simulator
 
 
-def config_of(base_url: str, **more: Any) -> SystemConfig:
+UNGUARDED = BreakerConfig(enabled=False, retry_share=1.0, retry_min_per_s=1000.0)
+HASTY = BreakerConfig(min_calls=5, probes=2, open_s=0.1, open_max_s=0.5, patience_s=0.5)
+
+
+def config_of(base_url: str, breaker: BreakerConfig, store: Path) -> SystemConfig:
+    """Each wire is a provider."""
     providers = {
         name: ProviderConfig(
             kind=wire.kind, profile=wire.profile, base_url=base_url, api_key="key", transport=wire.transport
         )
         for name, wire in WIRES.items()
     }
-    return SystemConfig(providers=providers, drain_s=0, **more)
+    return SystemConfig(providers=providers, drain_s=0, breaker=breaker, retry_store=store)
 
 
 class Run:
@@ -243,6 +249,12 @@ def wait_settled(system: ActorSystem, simulator: Simulator, within_s: float = 6.
         left += [f"kept {len(live.submitted)} {len(live.jobs)} {len(live.absent)}"] * any(
             (live.submitted, live.jobs, live.absent)
         )
+        left += [
+            f"breaker of {each.key}: {each.in_flight} in flight, {each.probes_in_flight} probes"
+            for each in statistics.breakers.breakers
+            if each.in_flight or each.probes_in_flight
+        ]
+        left += [f"{statistics.breakers.leases} leases"] if statistics.breakers.leases else []
         answering = simulator.statistics().answering
         left += [f"the server still answers {answering}"] if answering else []
         if not left or time.monotonic() > until_s:

@@ -132,6 +132,9 @@ def _round(system: ActorSystem, simulator: Simulator, ledger: Ledger, seed: int,
     assert statistics.runtime.actors == _at_rest(system), system._dispatcher.live_paths()
     for endpoint in statistics.endpoints:
         assert (endpoint.busy, endpoint.waiting, endpoint.connecting) == (0, 0, 0)
+    assert statistics.breakers.leases == 0
+    held = [each for each in statistics.breakers.breakers if each.in_flight or each.probes_in_flight]
+    assert not held, held
     assert not left
     assert len(system._live.submitted) == len(system._live.jobs) == len(system._live.absent) == 0
 
@@ -162,8 +165,8 @@ def _settled(system: ActorSystem) -> Any:
 
 
 def _at_rest(system: ActorSystem) -> int:
-    """Root, requests, services with the catalogue, endpoints with a connection for each provider."""
-    return 5 + len(system.config.providers)
+    """Root, requests, services with the catalogue and the breakers', endpoints with a connection for each."""
+    return 6 + len(system.config.providers)
 
 
 def _keepers() -> list[str]:

@@ -457,3 +457,30 @@ def test_ask_shows_only_whole_answers_so_another_hop_may_give_it(two: Two) -> No
     two.chat.set_default(Script(text=FIRST, cut=Cut(after_deltas=2, how="fin")))
     completion = two.start().ask(ChatRequest(model="r", messages="Count")).get(timeout=LIMIT_S)
     assert (completion.text, completion.provider) == (SECOND, "claude")
+
+
+# ---- where breakers stand in the way
+
+
+def test_a_first_hop_whose_breaker_is_open_is_left_unasked(two: Two) -> None:
+    system = two.start()
+    system.breaker("chat").force_open()
+    completion = two.ask(system)
+    assert (completion.text, two.chat.requests) == (SECOND, ())
+    assert [(record.error_class, record.sent) for record in completion.attempts] == [
+        ("refused", False), (None, True),
+    ]  # fmt: skip
+
+
+def test_a_further_hop_whose_breaker_is_open_is_passed_over(two: Two) -> None:
+    two.chat.set_default(Script.failing(500))
+    two.chat.enqueue(Script.failing(500), model="a")
+    two.chat.enqueue(Script(text=FIRST), model="c")
+    system = two.start({"r": ["chat/a", "claude/claude-x", "chat/c"]})
+    system.breaker("claude/claude-x").force_open()
+    completion = two.ask(system)
+    assert completion.text == FIRST
+    assert [step[1] for step in steps(completion)] == ["a", "c"]
+    (event,) = two.told.events
+    assert event.model_dump()["reason"] == "transient; claude/claude-x is not asked: its breaker is open"
+    assert two.claude.requests == ()

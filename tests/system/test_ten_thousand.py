@@ -23,6 +23,7 @@ from faulty_server import WORDS, words_of
 
 from greenroom import (
     ActorSystem,
+    BreakerConfig,
     ChatRequest,
     Completion,
     ProviderConfig,
@@ -86,7 +87,11 @@ def port() -> Iterator[int]:
 def test_ten_thousand_streams_half_of_them_broken_leave_nothing(port: int) -> None:
     log, luck = EndLog(), random.Random(10_000)
     provider = ProviderConfig(
-        base_url=f"http://127.0.0.1:{port}/v1", max_connections=AT_ONCE, keep_alive_s=0.5, options=OPTIONS
+        base_url=f"http://127.0.0.1:{port}/v1",
+        max_connections=AT_ONCE,
+        keep_alive_s=0.5,
+        options=OPTIONS,
+        breaker=BreakerConfig(enabled=False),
     )
     config = SystemConfig(providers={"far": provider}, drain_s=0)
     with ActorSystem.start(config, events=log) as system:
@@ -122,8 +127,8 @@ def check_nothing_lives(system: ActorSystem, port: int) -> None:
     wait_until(lambda: system.statistics().requests.live == 0)
     wait_until(lambda: (endpoint().busy, endpoint().waiting, endpoint().connecting) == (0, 0, 0))
     wait_until(lambda: endpoint().idle == 0)
-    # root, requests, one connection
-    wait_until(lambda: system._dispatcher.statistics().actors == 6)
+    # root, requests, services, endpoints, the catalogue, the breakers', one connection
+    wait_until(lambda: system._dispatcher.statistics().actors == 7)
     wait_until(lambda: system._dispatcher.statistics().timers == 0)
     # Cancelled timers wait in the heap, bounded by those that were alive at once; here they would be noise.
     system._dispatcher.call(system._dispatcher._timers._compact)

@@ -1,5 +1,7 @@
 """Behaviours 21, 23, 29: what a supervisor can be asked, what it counts, and how many children it may have."""
 
+import gc
+
 import pytest
 from stage_of_actors import StageOfActors
 from stages import Player, Stage
@@ -182,3 +184,32 @@ def test_b29_adopted_children_count(actors: StageOfActors) -> None:
     actors.ask(StartChild(ChildSpec("a", Player, (actors.scripts["a"],))))
     assert not supervisor.core.has_room()
     assert actors.ask(CountChildren()).active == 1
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("restart", ["permanent", "temporary"])
+def test_b23_what_came_and_went_leaves_nothing_behind(
+    actors: StageOfActors, restart: str, *, dynamic: bool
+) -> None:
+    """B23 (S count_children): no timer, no claim, no table grows with those that are gone"""
+    actors.open([], dynamic=dynamic, intensity=100)
+    for number in range(50):
+        name = f"c{number}"
+        actors.ask(StartChild(actors.spec(name, restart, backoff=Backoff(1.0, 1.0))))
+        if number % 2:
+            # A crash is logged with its ref, and pytest keeps what is logged.
+            actors.die(name, "killed")
+        actors.call(TerminateChild(name))
+        actors.call(DeleteChild(name))
+    assert actors.which() == {}
+    supervisor = actors.top.find_actor()
+    assert supervisor is not None
+    life = supervisor._life
+    tables = (life.children, life.claims, life.watches, life.keyed)
+    assert [len(table or ()) for table in tables] == [0, 0, 0, 0]
+    tables = (supervisor._cells, supervisor._names, supervisor._holds)
+    assert [len(table) for table in tables] == [0, 0, 0]
+    assert actors.dispatcher.statistics().timers == 0
+    assert actors.dispatcher.live_paths() == ["/probe", "/top"]
+    gc.collect()
+    assert not [cell for cell in actors.dispatcher._held if cell.path.startswith("/top/")]

@@ -17,7 +17,7 @@ from greenroom.actors.loop_actor import LoopActor
 from greenroom.supervision.orders import StartChild, TerminateChild
 from greenroom.supervision.spec import ChildSpec, Restart
 
-SMALL, TIMES = 500, 8
+SMALL, TIMES = 250, 8
 
 
 def lines_run(act: Callable[[], object]) -> int:
@@ -64,7 +64,7 @@ def test_b24_starts_and_stops_are_linear(bound: int | None, *, dynamic: bool) ->
 
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_b24_restarts_do_not_cost_more_among_many(*, dynamic: bool) -> None:
-    """B24 (S scale_start_stop_many_children): one_for_one among 500 or 4,000"""
+    """B24 (S scale_start_stop_many_children): one_for_one among 250 or 2,000"""
 
     def lines(many: int) -> int:
         stage = StageOfTheCore()

@@ -384,7 +384,8 @@ class TestB43TheDispatchersConformance:
     "continue to process messages when a thread gets interrupted / an exception is thrown":
     test_it_goes_on_after_any_number_of_failing_handlers, test_a_base_exception_ends_that_actor_alone
     "respect throughput": test_one_with_much_mail_leaves_the_others_their_turns
-    Order of each sender: test_mail_of_each_sender_keeps_its_order_however_many_send. Here is what supervision adds.
+    Order of each sender: test_mail_of_each_sender_keeps_its_order_however_many_send.
+    Here is what supervision adds.
     """
 
     def test_b43_order_of_each_sender_and_one_at_a_time_hold_across_restarts(self) -> None:

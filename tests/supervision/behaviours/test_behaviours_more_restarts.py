@@ -5,6 +5,8 @@ supervision_tests.rs.
 """
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from more_stage import Boom, Plan, Watcher, stage, worker
 
 from greenroom.actors.errors import ActorDead
@@ -95,6 +97,22 @@ def test_b32_mail_waits_through_a_back_off_up_to_its_bound_and_the_rest_is_told(
         assert (told[0].to, told[0].message_type) == ("/top/a", "int")
         play.clock.advance(1.0)
         assert plan.book == [("made", 2), 0, 1, 2]
+
+
+@settings(max_examples=25)
+@given(bound=st.integers(1, 5), sent=st.integers(0, 12))
+def test_b32_never_more_waits_than_the_bound_and_all_else_is_reported(bound: int, sent: int) -> None:
+    plan = Plan()
+    with stage() as play:
+        play.build([worker("a", plan, backoff=Backoff(1.0, 1.0, jitter=0.0), mailbox_bound=bound)], MANY)
+        ref = play.ref("a")
+        play.tell(ref, Boom())
+        plan.book.clear()
+        play.tell(ref, *range(sent))
+        assert ref.cell.depth() == min(sent, bound)
+        play.clock.advance(1.0)
+        assert plan.book == [("made", 2), *range(min(sent, bound))]
+        assert play.letters("full") == max(sent - bound, 0)
 
 
 def test_b33_with_the_last_restart_spent_watchers_are_told_once() -> None:

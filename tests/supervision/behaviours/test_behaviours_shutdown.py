@@ -186,6 +186,25 @@ def test_b17_a_thousand_that_need_a_second_need_one_second_together(stage: Stage
     assert stage.told("child_killed") == []
 
 
+def test_b17_each_has_its_own_time_from_when_it_was_ordered_to_stop(stage: Stage) -> None:
+    """B17 (S simple_one_for_one_shutdown; restated for abandoning): times that differ, and one ordered before"""
+    for name in "abcd":
+        stage.scripts[name].stop_s = None
+    times = {"a": 2.0, "b": 3.0, "c": 3.0, "d": 2.5}
+    stage.open([stage.spec(name, shutdown_s=time_s) for name, time_s in times.items()], dynamic=True)
+    stage.call(TerminateChild("d"))
+    stage.advance(1.0)
+    stage.trace()
+    stage.shut()
+    stage.advance(1.5)
+    assert stage.trace() == ["stop d killed"]
+    stage.advance(0.5)
+    assert stage.trace() == ["stop a killed"]
+    stage.advance(1.0)
+    assert stage.trace() == ["stop b killed", "stop c killed"]
+    assert stage.end == ("shutdown", None)
+
+
 class Naughty(LoopActor):
     """Cuts itself off from its supervisor, as an Erlang process does with unlink, and does not end in order."""
 

@@ -82,7 +82,7 @@ class Command:
 class Burst:
     """All of it stands in the supervisor's mailbox, in this order, before it looks at the first.
 
-    Parts are Kills of its own leaves, and Commands to it.
+    Parts are Kills of its own children, and Commands to it.
     """
 
     sup: Path

@@ -32,7 +32,7 @@ A case is compared up to where one of them comes in.
 
 from typing import Any
 
-from otp.cases import Action, Case, Kill, Quit
+from otp.cases import Action, Burst, Case, Kill, Quit
 
 
 def difference(case: Case, theirs: list[Any], ours: list[Any]) -> str | None:
@@ -59,14 +59,16 @@ def _dead_mail(otp: Any, mine: Any) -> bool:
     return (
         isinstance(otp, list)
         and isinstance(mine, list)
-        and any(theirs == "died" != own for theirs, own in zip(otp, mine, strict=True))
+        and any(
+            theirs == "died" and own not in ("died", "unanswered")
+            for theirs, own in zip(otp, mine, strict=True)
+        )
     )
 
 
 def _below(action: Action | None, alive: set[tuple[str, int]]) -> set[tuple[str, int]]:
-    if not isinstance(action, (Kill, Quit)):
-        return set()
-    inside = "/".join(action.path) + "/"
+    ends = action.parts if isinstance(action, Burst) else (action,)
+    inside = tuple("/".join(end.path) + "/" for end in ends if isinstance(end, (Kill, Quit)))
     return {(path, start) for path, start in alive if path.startswith(inside)}
 
 

@@ -139,6 +139,7 @@ command(Pid, Path, Command, Run) ->
         {ok, undefined} -> ignored;
         {ok, _} -> ok;
         {error, {already_started, _}} -> already_started;
+        {error, {bad_combination, _}} -> invalid;
         {error, Why} when is_atom(Why), Why =/= planned -> Why;
         {error, _} -> start_failed
     catch
@@ -156,7 +157,8 @@ burst(Sup, Path, Parts, Run) ->
      end || Answer <- Answers].
 
 burst_part(Sup, Path, {kill, Id, Reason}, Run) ->
-    with_pid(Path ++ [Id], [worker], Run, fun(Pid) -> arrives(Sup, fun() -> kill(Pid, Reason), ok end) end);
+    Types = [worker | [supervisor || Reason =:= kill]],
+    with_pid(Path ++ [Id], Types, Run, fun(Pid) -> arrives(Sup, fun() -> kill(Pid, Reason), ok end) end);
 burst_part(Sup, Path, Command, Run) ->
     arrives(Sup, fun() ->
         {Pid, Mon} = spawn_monitor(fun() -> exit({answer, command(Sup, Path, Command, Run)}) end),

@@ -10,6 +10,7 @@ from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future
 from greenroom.messages.events import ActorStopped, Event
+from greenroom.messages.invalid import InvalidInput
 from greenroom.supervision.orders import (
     ChildError,
     CountChildren,
@@ -24,6 +25,8 @@ from otp.cases import TOP, Action, Burst, Case, Command, Kill, Path, Plan, Quit,
 from otp.traced import Die, Planned, TracedLeaf, TracedSupervisor, World, spec_of, sup_args
 
 ASK_S = 10.0
+REST_S = 60.0
+"""In a long run a full garbage collection may fall into a turn, and take seconds on a busy machine."""
 TIMERS_MAX = 1000
 """No case needs more of them to come to rest."""
 
@@ -58,6 +61,7 @@ class Ours:
 
     def _rest(self) -> None:
         # Nothing is under way, and nothing waits for the clock.
+        self._dispatcher.wait_idle(REST_S)
         for _ in range(TIMERS_MAX):
             due_s = self._dispatcher.next_due_s()
             if due_s is None:
@@ -73,8 +77,7 @@ class Ours:
                 world.plans[path] = list(outcomes)
                 return "ok"
             case Kill(path, reason):
-                kinds = (TracedLeaf, TracedSupervisor) if reason == "kill" else TracedLeaf
-                return self._to_living(world, path, kinds, lambda cell: _kill(cell, reason))
+                return self._to_living(world, path, _mortals(reason), lambda cell: _kill(cell, reason))
             case Quit(path, reason):
                 return self._to_living(world, path, TracedSupervisor, lambda cell: cell.ref.tell(Die(reason)))
             case Command(sup):
@@ -98,7 +101,7 @@ class Ours:
 
     def _burst(self, world: World, sup_cell: Any, parts: tuple[Kill | Command, ...]) -> list[Any]:
         given: Future[list[Any]] = Future()
-        living = {path for path, cell in world.cells.items() if isinstance(cell.actor(), TracedLeaf)}
+        living = {path for path, cell in world.cells.items() if cell.actor() is not None}
 
         def all_at_once() -> None:
             # In one call on the dispatcher thread: the supervisor has no turn before all of it is in its mail.
@@ -106,7 +109,9 @@ class Ours:
             for part in parts:
                 if isinstance(part, Command):
                     answers.append(_asked(world, sup_cell, part))
-                elif part.path in living:
+                elif part.path in living and isinstance(
+                    world.cells[part.path].actor(), _mortals(part.reason)
+                ):
                     living.discard(part.path)
                     _die_now(world.cells[part.path].life, part.reason)
                     answers.append("ok")
@@ -155,11 +160,17 @@ def _given(action: Action, asked: Any) -> Any:
         answer = asked.get(timeout=0)
     except ChildError as error:
         return "died" if error.why == "shutting_down" else error.why
+    except InvalidInput:
+        return "invalid"
     except ActorDead:
         return "died"
     except FutureTimeout:
         return "unanswered"  # and will not be: all is quiet
     return "ignored" if answer is None and action.what in ("start", "restart") else "ok"
+
+
+def _mortals(reason: Reason) -> tuple[type, ...]:
+    return (TracedLeaf, TracedSupervisor) if reason == "kill" else (TracedLeaf,)
 
 
 def _kill(cell: Any, reason: Reason) -> None:

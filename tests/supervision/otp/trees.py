@@ -53,7 +53,7 @@ outcomes: st.SearchStrategy[tuple[Outcome, ...]] = st.lists(
 first_outcomes = st.one_of([*3 * [outcomes.map(lambda later: ("ok", *later))], outcomes])
 """Of what is there from the beginning: mostly it fails at a restart only, or little would come after it."""
 actions = st.sampled_from(3 * ["kill"] + 3 * ["burst"] + 2 * ["ask"] + ["plan", "start", "kill_sup", "quit"])
-parts = st.sampled_from(3 * ["kill"] + 2 * ["ask"] + ["start"])
+parts = st.sampled_from(3 * ["kill"] + 2 * ["ask"] + ["kill_sup", "start"])
 sizes = st.integers(2, 4)
 plan_counts = st.integers(0, 2)
 lengths = st.integers(1, ACTIONS)
@@ -129,6 +129,8 @@ class Drawing:
         match self.draw(parts):
             case "kill" if leaves:
                 return Kill(self._one(leaves), self.draw(reasons))
+            case "kill_sup" if sups:
+                return Kill(self._one(sups), "kill")
             case "ask" if sups or leaves:
                 return self._ask(leaves + sups)
         return self._start(above)
