@@ -171,8 +171,21 @@ def build_endpoints(config: SystemConfig, dispatcher: Dispatcher, clock: Clock) 
     try:
         for name, provider in config.providers.items():
             built[name] = Endpoint(name, provider, dispatcher, clock)
+        _check_policy_of_all(config, built)
     except BaseException:
         for endpoint in built.values():
             endpoint.close()
         raise
     return built
+
+
+def _check_policy_of_all(config: SystemConfig, built: dict[str, Endpoint]) -> None:
+    """The system's options are for all providers: what none of them can do is a mistake."""
+    refusals: list[InvalidInput] = []
+    for endpoint in built.values():
+        try:
+            check_policy(endpoint.target(""), config.options)
+        except InvalidInput as refusal:
+            refusals.append(refusal)
+    if refusals and len(refusals) == len(built):
+        raise InvalidInput("SystemConfig", refusals[0].problems)

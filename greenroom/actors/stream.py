@@ -368,10 +368,10 @@ class StreamActor(Keyed):
             if self._gate.commit(self._epoch, deltas) in (Commit.TAKEN, Commit.FULL):
                 self._deltas += len(deltas)
 
-    def _place(self) -> tuple[str | None, str | None]:
+    def _place(self) -> tuple[str | None, str | None] | None:
         """Where the server keeps this answer, and how far it was read: all that was read is in the batch."""
-        answer = self._answer_so_far()
-        return answer.response_id, answer.cursor
+        tell = getattr(self._decoder, "place", None)
+        return None if tell is None else tell()
 
     def _answer_so_far(self) -> Answer:
         return NO_ANSWER if self._decoder is None else self._decoder.answer_so_far()

@@ -117,7 +117,9 @@ class Codec(Protocol):
 
     Two more methods are looked for, and may be missing. `capabilities(target) -> Capabilities`: what its servers
     can do for a cut stream; without it they get plain requests only. `cancel(call, response_id) -> HttpRequest`:
-    what stops an answer that the server keeps; needed where `capabilities` tells of a server cursor.
+    what stops an answer that the server keeps; needed where `capabilities` tells of a server cursor. There a
+    decoder's `place() -> (response_id, cursor)` tells cheaply what `answer_so_far` has of these: it is asked for
+    with every batch.
     """
 
     kind: str

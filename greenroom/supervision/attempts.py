@@ -30,7 +30,8 @@ NO_RETRIES_LEFT = "the retry budget is used up: retries may be no more than a sh
 CONTINUE_MAX = 10
 """How often a wire may pause one request before that is a failure (pydantic-ai uses the same bound)."""
 BREAKER_WAITS_MAX = 10
-"""How often one request waits for an open breaker. Such a wait sends nothing, so it is no retry."""
+"""How often a request that has delivered nothing waits for an open breaker. Such a wait sends nothing, so it is
+no retry."""
 MODEL_CHANGED = "model_changed"
 """The code where another model answered a continuation."""
 
@@ -54,6 +55,8 @@ class Retry:
     counted: bool = True
     anew: bool = False
     """From nothing, however the attempt had begun."""
+    charged: bool = field(default=True, compare=False)
+    """It is taken off the retry budget: nothing of the request was delivered yet."""
     reason: str = field(default="", compare=False)
 
 
@@ -78,6 +81,8 @@ class Resume:
 
     mode: ResumeMode
     delay_s: float
+    charged: bool = field(default=True, compare=False)
+    """As that of a Retry. Going on with what was delivered never is."""
     reason: str = field(default="", compare=False)
 
 
@@ -261,15 +266,16 @@ def _here(situation: Situation, delay_s: float, evidence: ErrorEvidence, *, refu
         return Retry(delay_s, counted=False, reason="the breaker is open")
     # An answer that the server keeps is read on even where nothing of it was delivered: else it is made twice.
     if not refused and not situation.delivered and "server_cursor" in situation.rungs:
-        return Resume("server_cursor", delay_s, "the server keeps the answer")
+        return Resume("server_cursor", delay_s, reason="the server keeps the answer")
     if not situation.delivered or (situation.added_nothing and not refused):
-        return Retry(delay_s, anew=refused, reason="nothing new was delivered")
+        charged = not situation.delivered
+        return Retry(delay_s, anew=refused, charged=charged, reason="nothing new was delivered")
     mode = next((mode for mode in situation.rungs if not (refused and mode == situation.mode)), None)
     if mode is None:
         return None
     if mode == "reset":
         return Reset(delay_s, reason=f"no earlier rung is open: {situation.no_rung}")
-    return Resume(mode, delay_s, "the first rung that the answer can take")
+    return Resume(mode, delay_s, charged=False, reason="the first rung that the answer can take")
 
 
 def _elsewhere(
@@ -321,14 +327,18 @@ def _why_not(
         return f"given up after {times} (max_reconnect_attempts={options.max_reconnect_attempts})"
     if situation.breaker is not None and situation.breaker.state == "forced_open":
         return "the breaker is held open"
-    if situation.retry_budget is not None and situation.retry_budget.left < 1:
+    budget = None if situation.delivered else situation.retry_budget
+    if budget is not None and budget.left < 1:
         return NO_RETRIES_LEFT
     return None
 
 
 def _why_not_wait(evidence: ErrorEvidence, situation: Situation) -> str | None:
-    """A request that had begun waits for an open breaker; a new one is refused at once."""
-    if not situation.delivered and situation.retries == 0:
+    """A request that had begun waits for an open breaker; a new one is refused at once. Who has delivered content
+    waits as long as its deadline allows."""
+    if situation.delivered:
+        return None
+    if situation.retries == 0:
         return "the breaker is open"
     if situation.breaker_waits >= BREAKER_WAITS_MAX or evidence.retry_after_s is None:
         return f"the breaker is still open, after {situation.breaker_waits} waits"

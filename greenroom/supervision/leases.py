@@ -4,7 +4,7 @@ from greenroom.actors.job import Job
 from greenroom.messages.commands import AttemptOver, Settle
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.views import Settled
-from greenroom.supervision.attempts import NO_RETRIES_LEFT, GiveUp, Next, Reset, Resume, Retry
+from greenroom.supervision.attempts import NO_RETRIES_LEFT, GiveUp, Next, Resume, Retry
 from greenroom.supervision.classifier import classify
 
 NO_LIMITS = Settled()
@@ -23,7 +23,7 @@ def note_decision(job: Job, decided: Next, now_s: float) -> None:
     if job.breakers is None:
         return
     match decided:
-        case Retry(counted=True) | Resume() | Reset(place=None):
+        case Retry(counted=True, charged=True) | Resume(charged=True):
             job.breakers.spend_retry(job.target.place, now_s)
         case GiveUp(reason) if NO_RETRIES_LEFT in reason:
             job.breakers.refuse_retry(job.target.place, now_s)

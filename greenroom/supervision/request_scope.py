@@ -176,7 +176,7 @@ class RequestScope(RequestEnding):
         match decided:
             case GiveUp(reason):
                 self._give_up(over, reason)
-            case Retry(delay_s, counted, anew, reason):
+            case Retry(delay_s, counted, anew, _, reason):
                 if anew:
                     self._abandon(over)
                     self._start = FRESH
@@ -191,7 +191,7 @@ class RequestScope(RequestEnding):
                 self._tried = self._tried.paused(self._epoch)
                 self._start = self._start_of("pause", over.answer, reason)
                 self._attempt()
-            case Resume(mode, delay_s, reason):
+            case Resume(mode, delay_s, _, reason):
                 if mode != "server_cursor":
                     self._abandon(over)
                 self._start = self._start_of(mode, over.answer, self._failure(over).message)

@@ -134,6 +134,19 @@ BREAKERS: list[Row] = [
     ("disabled", BUSY, situation(breaker=BreakerView("disabled")), Retry(1.0)),
     ("a begun request waits for it", BREAKER, situation(retries=1), Retry(3.0, counted=False)),
     ("so does one that goes on", BREAKER, resumed("prefix", "prefix"), Retry(3.0, counted=False)),
+    (
+        "going on waits as often as it must",
+        BREAKER,
+        resumed("prefix", breaker_waits=99),
+        Retry(3.0, counted=False),
+    ),
+    (
+        "going on is not held back by the budget",
+        BROKEN,
+        cut("prefix", retry_budget=RetryBudgetView(0.0)),
+        Resume("prefix", 1.0),
+    ),
+    ("nor a reset", BROKEN, cut("reset", retry_budget=RetryBudgetView(0.0)), Reset(1.0)),
     ("a retry is left", BUSY, situation(retry_budget=RetryBudgetView(1.0)), Retry(1.0)),
 ]
 
@@ -146,6 +159,19 @@ def test_what_comes_next(name: str, seen: ErrorEvidence, where: Situation, expec
     decided = after_failure(seen, where, OPTIONS)
     assert decided == expected
     assert getattr(decided, "reason", "")
+
+
+@pytest.mark.parametrize(
+    ("where", "charged"),
+    [
+        (situation(), True), (situation(rungs=("server_cursor",)), True), (cut("prefix"), False),
+        (resumed("prefix", "prefix"), False), (resumed("reset", "reset"), False),
+    ],
+)  # fmt: skip
+def test_only_what_delivered_nothing_is_charged(where: Situation, charged: bool) -> None:
+    decided = after_failure(BROKEN, where, OPTIONS)
+    assert isinstance(decided, (Retry, Resume))
+    assert decided.charged is charged
 
 
 FINAL: list[tuple[str, ErrorEvidence, Situation, str]] = [
@@ -274,7 +300,7 @@ def test_no_decision_passes_a_bound(seen: ErrorEvidence, where: Situation) -> No
     decided = after_failure(seen, where, OPTIONS)
     if counts(decided):
         assert where.retries < OPTIONS.max_reconnect_attempts
-        assert where.retry_budget is None or where.retry_budget.left >= 1
+        assert where.delivered or where.retry_budget is None or where.retry_budget.left >= 1
     if isinstance(decided, (Retry, Resume)) and getattr(decided, "counted", True):
         assert (seen.retry_after_s or 0) <= decided.delay_s < where.deadline_left_s
         assert where.breaker is None or decided.delay_s >= where.breaker.open_for_s

@@ -114,6 +114,18 @@ def test_a_prefix_is_gone_on_with_exactly(wire: Wire) -> None:
         assert [mark.type for mark in seen.marks] == (["seam"] if after else [])
 
 
+@pytest.mark.parametrize(
+    "wire", [PREFIX[0], PREFIX[3], PREFIX[7], *CURSOR], ids=lambda wire: "-".join(wire[:2])
+)
+def test_cuts_inside_events_and_characters_lose_nothing(wire: Wire) -> None:
+    text = "Zürich, naïve, 東京: 🦊 and more."
+    says = Script(text=text, chunk_size=2)
+    for inside, after in [("event", 3), ("character", 1), ("character", 6)]:
+        broken = says.replace(cut={"after_deltas": after, "inside": inside, "how": "reset"})
+        seen = Seen(wire, [broken], says, FAST.replace(server_resume=wire in CURSOR)).check()
+        assert seen.completion.text == text
+
+
 @pytest.mark.parametrize("how", ["fin", "reset", "end"])
 @pytest.mark.parametrize("wire", CURSOR, ids=lambda wire: wire[0])
 def test_what_the_server_keeps_is_read_on_exactly(wire: Wire, how: str) -> None:
