@@ -18,7 +18,7 @@ from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import ApiKeys, Job
+from greenroom.actors.job import ApiKeys, Hop, Job
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.stream_lease import Asking
 from greenroom.messages.answer import Answer
@@ -50,11 +50,14 @@ def table(*, enabled: bool) -> Breakers:
 def job(number: int, breakers: Breakers | None) -> Job:
     options = StreamingOptions()
     unused: Any = None
+    request = ChatRequest(model="p/m", messages="hi")
+    hop = Hop(
+        request=request, options=options, codec=unused, connection=unused, api_keys=ApiKeys(), headers=(),
+        target=Target("p", "openai-chat", "m", base_url="https://api.example/v1"), adjust=lambda _: None,
+    )  # fmt: skip
     return Job(
-        stream_id=f"s{number}", request_id=f"r{number}", request=ChatRequest(model="p/m", messages="hi"),
-        target=Target("p", "openai-chat", "m", base_url="https://api.example/v1"), options=options,
-        codec=unused, channel=Channel(options), connection=unused, api_keys=ApiKeys(), headers=(),
-        started_s=100.0, started_at=0.0, adjust=lambda _: None, breakers=breakers,
+        stream_id=f"s{number}", request_id=f"r{number}", request=request, options=options,
+        channel=Channel(options), hop=hop, started_s=100.0, started_at=0.0, breakers=breakers,
     )  # fmt: skip
 
 

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from greenroom.actors.handle import AsyncCursor, Cursor, Stream
     from greenroom.actors.told import Told
     from greenroom.config import load_config
-    from greenroom.messages.attach_errors import ReplayRefused, StreamInUse, UnknownStream
+    from greenroom.messages.attach_errors import NoStoredStream, ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
     from greenroom.messages.breaker import BreakerStatus, ProviderStatus, SystemStatus
     from greenroom.messages.breaker_config import BreakerConfig
     from greenroom.messages.census import ActorCensus, Census
     from greenroom.messages.completion import Choice, Completion, Timings
-    from greenroom.messages.config import ProviderConfig, SystemConfig
+    from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
     from greenroom.messages.deltas import (
         Delta,
         ProviderItem,
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         StreamCancelled,
         StreamDetached,
         StreamError,
+        StreamNotDurable,
         StreamSystemDown,
         StreamTimedOut,
         SystemDown,
@@ -81,9 +82,20 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from greenroom.messages.prices import ModelPrice
     from greenroom.messages.rate_limits import RateLimit, RateLimits
+    from greenroom.messages.recoverable import RecoverableStream
     from greenroom.messages.request import ChatRequest, Message, ResponseFormat, ToolChoice, ToolSpec
+    from greenroom.messages.routes import HopConfig, HopOptions, RouteConfig
     from greenroom.messages.statistics import SystemStatistics
+    from greenroom.messages.store_errors import (
+        RetryStoreError,
+        StoreCorrupt,
+        StoreForeign,
+        StoreLocked,
+        StoreTooNew,
+        StoreUnavailable,
+    )
     from greenroom.messages.usage import Usage
     from greenroom.providers.registry import register_codec, register_model_source, register_profile
     from greenroom.supervision.telemetry import StructlogSink
@@ -95,13 +107,13 @@ _HOMES = {
     "actors.handle": ("AsyncCursor", "Cursor", "Stream"),
     "actors.told": ("Told",),
     "config": ("load_config",),
-    "messages.attach_errors": ("ReplayRefused", "StreamInUse", "UnknownStream"),
+    "messages.attach_errors": ("NoStoredStream", "ReplayRefused", "StreamInUse", "UnknownStream"),
     "messages.batch": ("DeltaBatch",),
     "messages.breaker": ("BreakerStatus", "ProviderStatus", "SystemStatus"),
     "messages.breaker_config": ("BreakerConfig",),
     "messages.census": ("ActorCensus", "Census"),
     "messages.completion": ("Choice", "Completion", "Timings"),
-    "messages.config": ("ProviderConfig", "SystemConfig"),
+    "messages.config": ("ProviderConfig", "RetryStoreConfig", "SystemConfig"),
     "messages.deltas": (
         "Delta", "ProviderItem", "RawDelta", "ReasoningDelta", "RefusalDelta", "StreamReset", "StreamSeam",
         "TextDelta", "ToolCallCompleted", "ToolCallDelta", "ToolCallStarted", "UsageDelta",
@@ -113,17 +125,23 @@ _HOMES = {
         "InternalError", "InvalidInput", "ModelLoading", "ModelNotFound", "OutputLimitExceeded",
         "PermissionRefused", "ProtocolViolation", "ProviderOverloaded", "QuotaExceeded", "RateLimited",
         "RequestRejected", "ShutDown", "SlowConsumer", "StartedBeforeFork", "StreamCancelled", "StreamDetached",
-        "StreamError", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped", "UnknownFailure",
-        "WouldDeadlock",
+        "StreamError", "StreamNotDurable", "StreamSystemDown", "StreamTimedOut", "SystemDown", "SystemStopped",
+        "UnknownFailure", "WouldDeadlock",
     ),
     "messages.models": ("ModelInfo", "ModelList", "ModelListUnavailable"),
     "messages.options": ("DEBUG", "HIGH_THROUGHPUT", "JSON_MODE", "LOW_LATENCY", "StreamingOptions"),
     "messages.parts": (
         "ImagePart", "ProviderPart", "ReasoningPart", "RefusalPart", "TextPart", "ToolCallPart", "ToolResultPart",
     ),
+    "messages.prices": ("ModelPrice",),
     "messages.rate_limits": ("RateLimit", "RateLimits"),
     "messages.request": ("ChatRequest", "Message", "ResponseFormat", "ToolChoice", "ToolSpec"),
+    "messages.routes": ("HopConfig", "HopOptions", "RouteConfig"),
     "messages.statistics": ("SystemStatistics",),
+    "messages.store_errors": (
+        "RetryStoreError", "StoreCorrupt", "StoreForeign", "StoreLocked", "StoreTooNew", "StoreUnavailable",
+    ),
+    "messages.recoverable": ("RecoverableStream",),
     "messages.usage": ("Usage",),
     "providers.registry": ("register_codec", "register_model_source", "register_profile"),
     "supervision.telemetry": ("StructlogSink",),
@@ -176,6 +194,8 @@ __all__ = [
     "Failure",
     "Future",
     "GreenroomError",
+    "HopConfig",
+    "HopOptions",
     "ImagePart",
     "InternalError",
     "InvalidInput",
@@ -185,6 +205,8 @@ __all__ = [
     "ModelListUnavailable",
     "ModelLoading",
     "ModelNotFound",
+    "ModelPrice",
+    "NoStoredStream",
     "OutputLimitExceeded",
     "PermissionRefused",
     "ProtocolViolation",
@@ -200,19 +222,29 @@ __all__ = [
     "RawDelta",
     "ReasoningDelta",
     "ReasoningPart",
+    "RecoverableStream",
     "RefusalDelta",
     "RefusalPart",
     "ReplayRefused",
     "RequestRejected",
     "ResponseFormat",
+    "RetryStoreConfig",
+    "RetryStoreError",
+    "RouteConfig",
     "ShutDown",
     "SlowConsumer",
     "StartedBeforeFork",
+    "StoreCorrupt",
+    "StoreForeign",
+    "StoreLocked",
+    "StoreTooNew",
+    "StoreUnavailable",
     "Stream",
     "StreamCancelled",
     "StreamDetached",
     "StreamError",
     "StreamInUse",
+    "StreamNotDurable",
     "StreamReset",
     "StreamSeam",
     "StreamSystemDown",

@@ -17,6 +17,7 @@ from greenroom.messages.contracts import Clock, Codec, Target, Transport
 from greenroom.messages.events import ActorZombie
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.rate_limits import RateLimits
+from greenroom.providers.capabilities import check_policy
 from greenroom.providers.profile import Profile
 from greenroom.providers.profiles import fitting_profile
 from greenroom.providers.rate_limit_headers import rate_limits_of
@@ -40,8 +41,8 @@ class Endpoint:
         except InvalidInput as unknown:
             raise InvalidInput("SystemConfig", unknown.under(f"providers.{name}").problems) from None
         self.base_url = _base_url(name, config, profile)
-        _require_key(name, config, profile)
         self._profile = profile.name
+        _require_key(name, config, profile)
         self._own_model_names = profile.own_model_names
         self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
@@ -53,6 +54,11 @@ class Endpoint:
         self.api_keys = self._keys(config, dispatcher)
         self.headers = tuple((key, value.get_secret_value()) for key, value in config.headers.items())
         place = self.target("")
+        if config.options is not None:
+            try:
+                check_policy(place, config.options)
+            except InvalidInput as wrong:
+                raise InvalidInput("SystemConfig", wrong.under(f"providers.{name}").problems) from None
         source = functools.partial(model_source_for, place.kind, place.profile)
         self.models = ModelPlace(place, self.api_keys, self.headers, source, config.proxy, config.ca_bundle)
         cell = dispatcher.new_cell(f"/endpoints/{name}", "connection")
@@ -165,8 +171,21 @@ def build_endpoints(config: SystemConfig, dispatcher: Dispatcher, clock: Clock) 
     try:
         for name, provider in config.providers.items():
             built[name] = Endpoint(name, provider, dispatcher, clock)
+        _check_policy_of_all(config, built)
     except BaseException:
         for endpoint in built.values():
             endpoint.close()
         raise
     return built
+
+
+def _check_policy_of_all(config: SystemConfig, built: dict[str, Endpoint]) -> None:
+    """The system's options are for all providers: what none of them can do is a mistake."""
+    refusals: list[InvalidInput] = []
+    for endpoint in built.values():
+        try:
+            check_policy(endpoint.target(""), config.options)
+        except InvalidInput as refusal:
+            refusals.append(refusal)
+    if refusals and len(refusals) == len(built):
+        raise InvalidInput("SystemConfig", refusals[0].problems)

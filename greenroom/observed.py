@@ -22,6 +22,7 @@ from greenroom.messages.seconds import seconds
 from greenroom.messages.statistics import EndpointStatistics, RuntimeStatistics, SystemStatistics
 from greenroom.routing import configured
 from greenroom.supervision.census import take_census
+from greenroom.supervision.stores.states import RetryStates
 
 if TYPE_CHECKING:
     from greenroom.messages.contracts import Clock
@@ -37,6 +38,7 @@ class Observed:
     _requests_cell: Cell
     _catalog_cell: Cell
     _breakers: BreakerDesk
+    _states: RetryStates
 
     def _check_open(self) -> None:
         raise NotImplementedError
@@ -82,6 +84,7 @@ class Observed:
             endpoints=tuple(self._told(name, future, wait_s) for name, future in asked.items()),
             breakers=self._breakers.statistics(),
             models=catalog_statistics(models, self.config.model_lists_max, wait_s),
+            retry_store=self._states.statistics(wait_s),
             runtime=RuntimeStatistics(
                 actors=runtime.actors, timers=runtime.timers, tasks=runtime.tasks,
                 dead_letters_total=sum(runtime.dead_letters.values()), dead_letters=runtime.dead_letters,

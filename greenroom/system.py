@@ -42,18 +42,25 @@ from greenroom.messages.failures import (
     SystemDown,
     SystemStopped,
 )
+from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
 from greenroom.messages.signals import Ids
+from greenroom.messages.stored import StreamFacts
 from greenroom.observed import Observed
+from greenroom.providers.capabilities import capabilities_of
+from greenroom.providers.pricing import PriceList
 from greenroom.providers.tokens import count_tokens
-from greenroom.routing import new_id, resolve
+from greenroom.routing import Router, new_id, resolve
 from greenroom.supervision.absences import Absences
 from greenroom.supervision.model_check import list_failure
 from greenroom.supervision.remains import Remains
 from greenroom.supervision.requests import LiveRequests, closing, judged, requests_child
 from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
 from greenroom.supervision.spec import ChildSpec
+from greenroom.supervision.stores.recovering import Recovering
+from greenroom.supervision.stores.resuming import Prospect
+from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
@@ -63,7 +70,7 @@ if TYPE_CHECKING:
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
 
 
-class ActorSystem(Observed):
+class ActorSystem(Observed, Recovering):
     """Streams completions through supervised actors. Made by `start`; ended by `stop` or `with`.
 
     Handles and pending futures hold it. Dropped without an end, it ends itself with a ResourceWarning.
@@ -79,6 +86,7 @@ class ActorSystem(Observed):
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
         self._hubs = WakeHubs(self._dispatcher)
+        self._prices = PriceList(config.prices)
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -93,7 +101,11 @@ class ActorSystem(Observed):
         self._remains = Remains(self._dispatcher, self._live, self._clock, self._sink)
         self._absences = Absences(self._live.absent, self._clock, self._dispatcher.events, "/requests")
         try:
+            self._states = RetryStates(config.retry_store, self._dispatcher, self._clock)
+            self._remains.closers.append(self._states.close)
             self._endpoints = build_endpoints(config, self._dispatcher, self._clock)
+            look_up = functools.partial(ModelLookUp, self._catalog_cell.ref)
+            self._router = Router(config, self._endpoints, look_up)
         except BaseException:
             self._remains.end()
             raise
@@ -123,17 +135,18 @@ class ActorSystem(Observed):
     def _run(self) -> None:
         rules = CacheRules(self.config.model_list_ttl_s, self.config.model_lists_max)
         catalog = ChildSpec("models", ModelCatalog, (rules, list_failure), cell=self._catalog_cell)
-        requests = requests_child(self._live, self.config.max_streams, self._requests_cell)
+        ledger, endpoints = self._states.ledger, [each.child for each in self._endpoints.values()]
+        requests = requests_child(self._live, self.config.max_streams, self._requests_cell, ledger)
         table, cell = self._breakers.table, self._breakers.cell
         breakers = ChildSpec("breakers", CircuitBreaker, (table,), cell=cell)
-        children = tree(
-            [catalog, breakers], [endpoint.child for endpoint in self._endpoints.values()], requests
-        )
+        children = tree([self._states.child, catalog, breakers], endpoints, requests)
         self._remains.closers += [endpoint.close for endpoint in self._endpoints.values()]
         self._dispatcher.on_death(self._remains.dispatcher_died)
         self._dispatcher.start()
         self._started = True
         self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
+        if self.config.retry_store.at_start == "resume":
+            self._resume_all()
 
     # ---- requests
 
@@ -146,6 +159,15 @@ class ActorSystem(Observed):
         """
         return self._handle(*self._submit(request))
 
+    def _prospect(self, facts: StreamFacts) -> Prospect:
+        try:
+            there = f"{facts.provider}/{facts.model}"
+            self._router.way(facts.request.model_copy(update={"model": facts.request.model or there}))
+            endpoint, model = resolve(there, self.config, self._endpoints)
+        except InvalidInput as error:
+            return Prospect(str(error))
+        return Prospect(None, capabilities_of(endpoint.target(model)))
+
     def _handle(self, channel: Channel, job: Job, scope: Any) -> Stream[Any]:
         ids, target = (job.stream_id, job.request_id), (job.target.provider, job.target.model)
         # Holds the system: as long as somebody may read, it is in use.
@@ -153,8 +175,12 @@ class ActorSystem(Observed):
         return Stream(ids, target, channel, scope, self._dispatcher, self._hubs, parting)
 
     def ask(self, request: ChatRequest) -> "Future[Completion[Any]]":
-        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does."""
-        channel, job, _ = self._submit(request)
+        """A future of the Completion: `get(timeout=...)`, `await` or callbacks. Raises as `stream` does.
+
+        Nobody sees it grow, so where its stream is cut it may start again (`on_cut="reset"`), unless options say
+        `on_cut` or allow no second request.
+        """
+        channel, job, _ = self._submit(request, whole=True)
         return completion_future(channel, self._dispatcher, job.request_id, self)
 
     def tell(self, request: ChatRequest, *, reply_to: pykka.ActorRef[Any]) -> Told:
@@ -213,10 +239,15 @@ class ActorSystem(Observed):
             # Every stream has its end, and nobody will attach: there is nothing to keep.
             return
 
-    def _submit(self, request: ChatRequest) -> tuple[Channel, Job, Any]:
+    def _submit(self, request: ChatRequest, *, whole: bool = False) -> tuple[Channel, Job, Any]:
         self._check_open()
         check_type(request, ChatRequest, "request", 'ChatRequest(messages="...")')
         job = self._job(request)
+        if whole:
+            job.options = with_reset(job.options)
+        return self._send(job)
+
+    def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
         with with_ids(Ids(job.request_id, job.stream_id)):
@@ -232,23 +263,20 @@ class ActorSystem(Observed):
             self._remains.dispatcher_died(SystemDown("the dispatcher is not running"))
         return job.channel, job, cell.ref
 
-    def _job(self, request: ChatRequest) -> Job:
-        endpoint, model = resolve(request.model, self.config, self._endpoints)
-        options = request.options or endpoint.config.options or self.config.options
-        target = endpoint.target(model)
-        endpoint.codec.check(request, target, options)
+    def _job(self, request: ChatRequest, earlier: StreamFacts | None = None) -> Job:
+        way = self._router.way(request)
+        options, plan = way.options, way.plan
         counter = self._token_counter() if options.aggregation == "tiktoken" else None
+        durability = self._states.durability(options)
+        stream_id = earlier.stream_id if earlier else new_id("s")
         return Job(
-            stream_id=new_id("s"), request_id=request.request_id or new_id("r"), request=request,
-            target=target, options=options, codec=endpoint.codec, channel=Channel(options),
-            connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
-            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), adjust=endpoint.adjust,
-            models=self._look_up(endpoint) if options.validate_model else None, token_counter=counter,
-            rate_limits=endpoint.rate_limits, breakers=self._breakers.table,
+            stream_id=stream_id, request_id=request.request_id or new_id("r"), request=request,
+            options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
+            started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
+            token_counter=counter, capabilities=capabilities_of, breakers=self._breakers.table,
+            cost_usd=self._prices.cost_usd, durability=durability,
+            parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
-
-    def _look_up(self, endpoint: Endpoint) -> ModelLookUp:
-        return ModelLookUp(self._catalog_cell.ref, endpoint.models)
 
     def _token_counter(self) -> "pykka.ActorRef[Any]":
         """The actor that counts with tiktoken, started when the first request wants it."""

@@ -12,7 +12,7 @@ from greenroom.actors.clock import ManualClock
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handle import Stream
 from greenroom.actors.ids import with_ids
-from greenroom.actors.job import ApiKeys, Job
+from greenroom.actors.job import ApiKeys, Hop, Job
 from greenroom.actors.wakes import WakeHubs
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
@@ -24,6 +24,8 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.signals import Ids
 from greenroom.supervision.requests import LiveRequests, requests_child
 from greenroom.supervision.root import ROOT_OPTIONS, Root, connection, tree
+from greenroom.supervision.spec import ChildSpec
+from greenroom.supervision.stores.ledger import Ledger
 
 from fake_provider import Boom, FakeTransport, FakeWire, LineCodec
 
@@ -97,6 +99,7 @@ class Rig:
     started: list[Started] = field(default_factory=list)
     adjusted: list[str] = field(default_factory=list)
     keys: ApiKeys = field(default_factory=ApiKeys)
+    ledger: Ledger = field(default_factory=lambda: Ledger(is_file=False))
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher("rig", self.clock, self.log, slow_handler_s=30.0)
@@ -107,9 +110,14 @@ class Rig:
             max_connections=self.max_connections, pool_timeout_s=self.pool_timeout_s,
             keep_alive_s=self.keep_alive_s,
         )  # fmt: skip
-        requests = requests_child(self.live, self.max_streams, self.requests)
-        self.children = tree([], [connection("fake", config, self.transport, self.endpoint)], requests)
+        services = self.services()
+        requests = requests_child(self.live, self.max_streams, self.requests, self.ledger)
+        self.children = tree(services, [connection("fake", config, self.transport, self.endpoint)], requests)
         self.dispatcher.on_death(self._died)
+
+    def services(self) -> list[ChildSpec]:
+        """What else the system brings."""
+        return []
 
     def _died(self, error: BaseException) -> None:
         evidence = ErrorEvidence(kind="crash", code="system_down", message=str(error))
@@ -128,20 +136,27 @@ class Rig:
         number = len(self.started) + 1
         channel = CountedChannel(options)
         target = Target("fake", "lines", "m", local=changes.pop("local", False))
-        job = Job(
-            stream_id=f"s{number}",
-            request_id=f"r{number}",
+        hop = Hop(
             request=ChatRequest(model="fake/m", messages="hi"),
-            target=target,
             options=options,
+            target=target,
             codec=self.codec,
-            channel=channel,
             connection=self.endpoint.ref,
             api_keys=changes.pop("api_keys", self.keys),
             headers=(),
+            adjust=self.adjusted.append,
+        )
+        job = Job(
+            stream_id=f"s{number}",
+            request_id=f"r{number}",
+            request=hop.request,
+            options=options,
+            channel=channel,
+            hop=hop,
             started_s=self.clock.now_s(),
             started_at=self.clock.wall_s(),
-            adjust=self.adjusted.append,
+            durability=changes.pop("durability", "memory"),
+            parked=changes.pop("parked", None),
         )
         cell = self.dispatcher.new_cell(f"/requests/s{number}", "request_scope")
         ids, names = (job.stream_id, job.request_id), ("fake", "m")

@@ -13,13 +13,17 @@ from greenroom.messages import failures as f
 from greenroom.messages import parts as p
 from greenroom.messages import request as r
 from greenroom.messages import retry_state as rs
+from greenroom.messages import routes
+from greenroom.messages import stored as sd
 from greenroom.messages.answer import Answer, ChoiceEnd
 from greenroom.messages.breaker_config import BreakerConfig
-from greenroom.messages.config import ProviderConfig, SystemConfig
+from greenroom.messages.config import ProviderConfig, RetryStoreConfig, SystemConfig
 from greenroom.messages.event_lines import event_types
 from greenroom.messages.events import Event
 from greenroom.messages.frozen import FrozenMap
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.prices import ModelPrice
+from greenroom.messages.recoverable import RecoverableStream
 from greenroom.messages.usage import Usage
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -94,7 +98,7 @@ options = st.builds(
     StreamingOptions,
     connect_timeout_s=numbers.map(lambda n: n + 0.001),
     deadline_s=numbers.map(lambda n: n + 0.001),
-    max_reconnect_attempts=st.integers(0, 100),
+    max_reconnect_attempts=st.integers(1, 100),
     on_cut=st.sampled_from(["fail", "reset"]),
     json_mode=st.booleans(),
     batch_interval_s=st.floats(0, 1),
@@ -242,18 +246,83 @@ provider_configs = st.builds(
     max_connections=st.integers(1, 10_000), options=optional(options), metadata=maps,
     breaker=optional(breaker_configs),
 )  # fmt: skip
-system_configs = st.builds(
-    SystemConfig,
-    providers=st.dictionaries(word.filter(lambda name: name[0].isalnum()), provider_configs, max_size=2),
-    options=options,
+store_configs = st.builds(
+    RetryStoreConfig,
+    path=optional(st.just("/var/lib/states.db")), flush_interval_s=st.floats(0.01, 9),
+    states_max=st.integers(0, 9),
+)  # fmt: skip
+fall_back_classes = st.lists(st.sampled_from(routes.FALL_BACK_ON), max_size=2)
+prices = st.builds(
+    ModelPrice,
+    input_usd_per_mtok=numbers,
+    output_usd_per_mtok=numbers,
+    cached_input_usd_per_mtok=optional(numbers),
 )
+
+
+@st.composite
+def hop_configs(draw: st.DrawFn, model: st.SearchStrategy[str], weighted: bool) -> routes.HopConfig:
+    return routes.HopConfig(
+        model=draw(model), weight=draw(optional(st.floats(0.5, 9))) if weighted else None,
+        retries=draw(st.integers(0, 3)), temperature=draw(optional(st.floats(0, 2))),
+        max_output_tokens=draw(optional(st.integers(1, 9))), extra_body=draw(optional(maps)),
+        options=draw(optional(st.builds(routes.HopOptions, connect_timeout_s=optional(st.floats(1, 9))))),
+    )  # fmt: skip
+
+
+@st.composite
+def route_configs(draw: st.DrawFn, model: st.SearchStrategy[str]) -> routes.RouteConfig:
+    """Each of its hops asks another model."""
+    weighted = draw(st.booleans())
+    hops = st.lists(
+        hop_configs(model, weighted), min_size=1, max_size=3, unique_by=lambda hop: hop.model.split("/")[-1]
+    )
+    return routes.RouteConfig(
+        hops=draw(hops), order="weighted" if weighted else "listed", fall_back_on=draw(fall_back_classes),
+        rounds=draw(st.integers(1, 3)), options=draw(optional(options)),
+    )  # fmt: skip
+
+
+@st.composite
+def system_configs_of(draw: st.DrawFn) -> SystemConfig:
+    names = word.filter(lambda name: name[0].isalnum())
+    providers = draw(st.dictionaries(names, provider_configs, max_size=2))
+    given = {}
+    if providers:
+        model = st.builds("{}/{}".format, st.sampled_from(sorted(providers)), word)
+        given = draw(
+            st.dictionaries(names.filter(lambda n: n not in providers), route_configs(model), max_size=2)
+        )
+    priced = st.dictionaries(st.builds("{}/{}".format, word, word), prices, max_size=2)
+    return SystemConfig(
+        providers=providers, options=draw(options), routes=given, prices=draw(priced),
+        retry_store=draw(store_configs),
+    )  # fmt: skip
+
+
+system_configs = system_configs_of()
+
+stream_facts = st.builds(
+    sd.StreamFacts,
+    stream_id=word, request_id=word, request=requests(), options=options, provider=word, model=filled, kind=word,
+    started_at=numbers,
+)  # fmt: skip
+recoverable_streams = st.builds(
+    RecoverableStream,
+    stream_id=word, request_id=word, provider=word, model=filled, failure=optional(failures),
+    outcome=st.sampled_from(["failed", "interrupted"]), delivered_seq=counts, delivered_text=text,
+    attempts=st.integers(0, 9), started_at=numbers, updated_at=numbers, age_s=numbers, expires_at=numbers,
+    can_go_on=st.booleans(), mode=st.sampled_from([None, "fresh", "prefix"]), why=text,
+)  # fmt: skip
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "answer": answers, "attempt": attempts, "breaker_config": breaker_configs,
     "capabilities": st.builds(rs.Capabilities, prefix_echo=st.booleans()),
     "choice": choices, "completion": completions, "evidence": evidences, "failure": failures,
-    "message": turns, "options": options, "part": parts, "provider_config": provider_configs,
+    "message": turns, "options": options, "part": parts, "price": prices, "provider_config": provider_configs,
+    "recoverable_stream": recoverable_streams,
     "request": requests(), "response_format": response_formats, "retry_state": retry_states,
+    "route_config": route_configs(word), "store_config": store_configs, "stream_facts": stream_facts,
     "system_config": system_configs, "system_status": system_statuses, "tool_spec": tool_specs, "usage": usages,
 }  # fmt: skip
 """Every pydantic value that travels, for properties that hold of all."""

@@ -54,6 +54,7 @@ LOCAL_IMPORTS: dict[tuple[str, str], str] = {
         "greenroom.endpoints",
         "greenroom.providers.requests_transport",
     ): "requests and urllib3 load when an endpoint uses them",
+    ("greenroom.supervision.stores.states", "greenroom.supervision.stores.sqlite"): "optional: sqlite3",
     ("greenroom.system", "greenroom.config"): "loads when no configuration was given in code",
     **dict.fromkeys(
         (

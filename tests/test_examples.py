@@ -61,6 +61,16 @@ def test_a_server_of_ones_own_is_a_profile() -> None:
     assert said.endswith("asked with 50\n")
 
 
+def test_a_route_answers_where_its_first_provider_is_busy() -> None:
+    said = program("fallback.py").splitlines()
+    assert said[:3] == [
+        "One, two, three, four, five.",
+        "anthropic/claude-haiku-4-5 by route smart",
+        "openai: overloaded, fall_back",
+    ]
+    assert said[3].startswith("anthropic: answered, completed, 0.0000")
+
+
 def test_a_wire_of_ones_own_runs() -> None:
     assert program("own_wire.py").splitlines() == [
         "Pieces of eight! [stop]",

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/configuration.md", "docs/consuming.md", "docs/models.md", "docs/testing.md")
+PAGES = (
+    "README.md", "docs/configuration.md", "docs/consuming.md", "docs/models.md", "docs/routes.md",
+    "docs/testing.md",
+)  # fmt: skip
 ONE_PROGRAM = {"docs/consuming.md"}
 """Pages whose blocks follow one another; elsewhere each stands alone."""
 PROGRAM = """

@@ -129,6 +129,14 @@ def ran_out(name: str, options: StreamingOptions) -> str:
     return f"{said[name].format(s=f'{allowed_s:g}')} ({name})"
 
 
+def overrun(name: str, options: StreamingOptions, *, opened: bool) -> ErrorEvidence:
+    """The evidence of a clock that ran out; `opened`: the answer's head was there."""
+    return ErrorEvidence(
+        kind="bound" if name == "max_pause_s" else "clock", clock=name, phase="body" if opened else "head",
+        message=ran_out(name, options),
+    )  # fmt: skip
+
+
 def too_large(options: StreamingOptions) -> ErrorEvidence:
     """The evidence of an answer that passed its bound."""
     text = f"the answer is larger than max_output_bytes ({options.max_output_bytes:,})"

@@ -5,6 +5,7 @@ raise) or not at all: an epoch that is no longer the open one is fenced, a gap i
 raises. What was delivered and what the completion will say are therefore the same by construction.
 """
 
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -13,8 +14,17 @@ from greenroom.actors.journal import Journal
 from greenroom.actors.merging import content_bytes
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import Accepted
-from greenroom.messages.deltas import CONTENT, Delta, TextDelta, ToolCallCompleted, ToolCallDelta
+from greenroom.messages.deltas import (
+    CONTENT,
+    Delta,
+    StreamReset,
+    TextDelta,
+    ToolCallCompleted,
+    ToolCallDelta,
+)
+from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import Checkpoint
+from greenroom.messages.stored import Piece
 
 _new: Any = tuple.__new__
 
@@ -33,7 +43,7 @@ class Gate:
 
     __slots__ = (
         "_max_bytes", "_unrepeated_bytes", "aggregator", "channel", "checkpoint", "epoch", "epoch_opened",
-        "journal",
+        "journal", "producer",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, max_output_bytes: int) -> None:
@@ -45,6 +55,8 @@ class Gate:
         self.checkpoint = Checkpoint()
         self.epoch = self.epoch_opened = 0
         """`epoch` may commit now; `epoch_opened` was the last that might, and stays when that is fenced."""
+        self.producer: Ref[Any] | None = None
+        """The stream actor of the newest attempt."""
         self._max_bytes = max_output_bytes
         self._unrepeated_bytes = 0
         """Arguments of tool calls that no ToolCallCompleted has said again yet."""
@@ -54,9 +66,35 @@ class Gate:
         self.epoch = self.epoch_opened = epoch
         self._unrepeated_bytes = 0
 
+    def restore(self, pieces: Iterable[Piece], checkpoint: Checkpoint) -> None:
+        """What an earlier life of this request delivered stands in the journal; nothing is pushed."""
+        self.journal.restore(pieces)
+        self.checkpoint, self.epoch_opened = checkpoint, checkpoint.epoch
+
     def fence(self) -> None:
         """From now on nobody may."""
         self.epoch = -1
+
+    # What a gate that parks (parking.py) does otherwise: here everything that was taken is delivered.
+
+    @property
+    def taken_seq(self) -> int:
+        """The last delta that was taken: the attempt's next one follows it."""
+        return self.checkpoint.seq
+
+    def settled(self, then: Callable[[ErrorEvidence | None], object]) -> None:
+        """`then(None)` when all that was taken is delivered; with evidence where it cannot be."""
+        then(None)
+
+    def unsaved(self, after_seq: int) -> tuple[Checkpoint, tuple[Piece, ...]]:
+        """What a store has to be told that holds all up to `after_seq`, and the checkpoint that goes with it."""
+        return self.checkpoint, self.journal.pieces(after_seq)
+
+    def saved(self, seq: int) -> None:
+        """The store holds all up to there."""
+
+    def refuse(self, evidence: ErrorEvidence) -> None:
+        """The store cannot keep what it is told."""
 
     def mark_sent(self, epoch: int) -> None:
         """The attempt's request may reach the provider from now on."""
@@ -67,8 +105,13 @@ class Gate:
         """The consumer has content of a later attempt than this one; with 0, of any."""
         return self.checkpoint.committed_epoch > epoch
 
-    def commit(self, epoch: int, deltas: list[Delta]) -> Commit:
-        """Deliver these. Raises RuntimeError where they do not follow what was delivered."""
+    def commit(
+        self, epoch: int, deltas: list[Delta], place: tuple[str | None, str | None] | None = None
+    ) -> Commit:
+        """Deliver these. Raises RuntimeError where they do not follow what was delivered.
+
+        `place`: the response's id and the server's cursor behind these deltas, where the server keeps them.
+        """
         if epoch != self.epoch:
             return Commit.FENCED
         seq, total, committed, sent_epoch, response_id, cursor = self.checkpoint[1:]
@@ -80,6 +123,9 @@ class Gate:
             size = said = content_bytes(deltas[0])
             unrepeated = self._unrepeated_bytes
         else:
+            if deltas[0].__class__ is StreamReset:
+                # The bound is one answer's: of the one before nothing stands.
+                total = self._unrepeated_bytes = 0
             size = sum(map(content_bytes, deltas))
             said, unrepeated = self._said(deltas, size)
         total += said
@@ -88,6 +134,8 @@ class Gate:
         self._unrepeated_bytes = unrepeated
         if committed != epoch and any(isinstance(delta, CONTENT) for delta in deltas):
             committed = epoch
+        if place is not None:
+            response_id, cursor = place
         compacted = self.journal.extend(deltas)
         # Past the named tuple's own constructor, which costs twice as much.
         self.checkpoint = _new(

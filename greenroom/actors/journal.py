@@ -8,12 +8,13 @@ have what follows any of them.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from greenroom.actors.cutting import Lengths, cut, packed
 from greenroom.actors.merging import Merge, append, begin_of, whole
 from greenroom.messages.deltas import Delta
+from greenroom.messages.stored import Piece
 
 COMPACT_EVERY = 256
 _seq = attrgetter("seq")
@@ -66,6 +67,26 @@ class Journal:
                 whole_or_cut = cut(delta, lengths, max(begin, first), int(min(delta.seq, last)))
             found.append(whole_or_cut)
         return found
+
+    def pieces(self, after_seq: int) -> tuple[Piece, ...]:
+        """What follows `after_seq`, to the end, with the places where it can be cut: for a store."""
+        found: list[Piece] = []
+        for delta, lengths in self._since(after_seq):
+            begin = begin_of(delta)
+            if lengths is None or begin > after_seq:
+                found.append(Piece(delta, lengths))
+                continue
+            rest = lengths[after_seq - begin + 1 :]
+            found.append(
+                Piece(cut(delta, lengths, after_seq + 1, delta.seq), rest if len(rest) > 1 else None)
+            )
+        return tuple(found)
+
+    def restore(self, pieces: Iterable[Piece]) -> None:
+        """These were delivered before, in an earlier life of the request; the journal is empty until now."""
+        for delta, lengths in pieces:
+            self._compact.append(delta)
+            self._lengths.append(lengths)
 
     def _since(self, after_seq: int) -> Iterator[tuple[Delta, Lengths | None]]:
         """Those that end behind `after_seq`."""

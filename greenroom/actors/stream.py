@@ -11,14 +11,14 @@ by the stamps of all that was read by then.
 
 from typing import Any
 
-import pykka
-
-from greenroom.actors.blocking import WAITING_MAX, is_choked
-from greenroom.actors.clocks import Clocks, ran_out, too_large
+from greenroom.actors.clocks import Clocks, overrun, too_large
 from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
-from greenroom.actors.loop_actor import LoopActor
+from greenroom.actors.keyed import Keyed
+from greenroom.actors.opening import Opening, shifted
+from greenroom.actors.parking import unkept
+from greenroom.actors.sending import asked_of_endpoint, encoded
 from greenroom.actors.stream_alarms import BatchDue, Suspected
 from greenroom.actors.stream_events import StreamTeller
 from greenroom.actors.stream_lease import Asking, connection_died
@@ -28,9 +28,6 @@ from greenroom.messages.commands import (
     Cancel,
     CancelOpen,
     Demand,
-    GetKey,
-    NoKey,
-    Open,
     Opened,
     OpenFailed,
     ReadOn,
@@ -42,35 +39,40 @@ from greenroom.messages.deltas import CONTENT, Delta
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.retry_state import RetryState
-from greenroom.messages.signals import AskFailed, Down, Ids, Reply
+from greenroom.messages.signals import Down, Ids
 
 _SAID = ("http", "in_stream")
 _LATE_READ_S = 0.02
 """Between a clock's running out and its verdict: the loop looks at the sockets once more meanwhile."""
 
 
-class StreamActor(LoopActor):
+class StreamActor(Keyed):
     """See the module. Told by its scope, its connection and its timers; ends by itself after AttemptOver."""
 
     kind = "stream"
 
     def __init__(
-        self, scope: Any, job: Job, gate: Gate, epoch: int, resume: RetryState | None = None
-    ) -> None:
+        self, scope: Any, job: Job, gate: Gate, epoch: int, resume: RetryState | None = None,
+        opening: Opening | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._scope, self._job, self._gate, self._epoch, self._resume = scope, job, gate, epoch, resume
-        self._options = job.options
+        self._opening = opening
+        """How this attempt begins, until it has."""
+        self._calls_before = 0 if opening is None else opening.calls_before
+        self._options = job.hop.options
         self._batch_interval_s = job.options.batch_interval_s
+        self._keeps_place = job.options.server_resume
         self._decoder: Decoder | None = None
         self._wire: Wire | None = None
         self._held: list[Delta] = []
-        self._batching = False
-        self._last_read_s = 0.0
+        self._batching, self._last_read_s = False, 0.0
         self._opened_s: float | None = None
         self._rate_limits: RateLimits | None = None
         self._first_content_s: float | None = None
-        self._deltas = 0
-        self._over = False
+        self._any_content = False
+        """Content was read; it may be held back still."""
+        self._deltas, self._over = 0, False
         self._wall_offset_s = job.started_at - job.started_s
         self._clocks: Clocks | None = None
         self._asking = Asking(job, epoch)
@@ -78,13 +80,8 @@ class StreamActor(LoopActor):
 
     def on_start(self) -> None:
         self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
-        asker = self._job.api_keys.asker
-        if asker is None:
-            self._open(self._job.api_keys.take())
-        elif is_choked(asker):
-            self._no_key(f"does not return, and {WAITING_MAX} wait for it")
-        else:
-            self.ask(asker, GetKey(), timeout_s=self._options.connect_timeout_s, tag="api_key")
+        self._gate.producer = self.ref
+        self.take_key(self._job.api_keys, self._job.target, self._options.connect_timeout_s)
 
     def on_failure(self, *_: Any) -> None:
         self._let_go()
@@ -96,47 +93,23 @@ class StreamActor(LoopActor):
 
     # ---- opening
 
-    @receives(Reply)
-    def on_key(self, reply: Reply) -> None:
+    def key_failed(self, evidence: ErrorEvidence) -> None:
+        self._fail(evidence)
+
+    def have_key(self, api_key: str | None) -> None:
         if self._over:
             return
-        if isinstance(reply.value, NoKey):
-            self._no_key(reply.value.why)
-        else:
-            self._open(reply.value)
-
-    @receives(AskFailed)
-    def on_no_key(self, failed: AskFailed) -> None:
-        if isinstance(failed.error, TimeoutError):
-            waited_s = self._options.connect_timeout_s
-            self._no_key(f"did not return within connect_timeout_s ({waited_s:g} s)")
-        elif isinstance(failed.error, pykka.ActorDeadError):
-            # Who asks next has it started again.
-            self._fail(ErrorEvidence(kind="transport", message="the api_key's actor was stopped"))
-        else:
-            self._no_key(f"failed: {type(failed.error).__name__}")
-
-    def _no_key(self, why: str) -> None:
-        text = f"the api_key callable of provider {self._job.target.provider!r} {why}"
-        self._fail(ErrorEvidence(kind="transport", phase="request", status=401, message=text))
-
-    def _open(self, api_key: str | None) -> None:
-        call = self._job.call(self._epoch, api_key)
-        request = self._job.codec.encode(call, self._resume)
-        self._decoder = self._job.codec.start(call, self._resume)
+        made = encoded(self._job, self._epoch, api_key, self._resume)
+        if isinstance(made, ErrorEvidence):
+            self._fail(made)
+            return
+        request, self._decoder = made
         # Last of all, so that no permit is held by who waits for something else.
-        refused = self._asking.breaker(self.ref, self.clock.now_s())
-        if refused is not None:
+        if (refused := self._asking.breaker(self.ref, self.clock.now_s())) is not None:
             self._fail(refused)
             return
         self.watch(self._job.connection)
-        gate, epoch = self._gate, self._epoch
-        asked = Open(
-            holder=self.ref, stream_id=self._job.stream_id, epoch=epoch, request=request,
-            connect_timeout_s=self._options.connect_timeout_s, mark_sent=lambda: gate.mark_sent(epoch),
-            ids=Ids(self._job.request_id, self._job.stream_id),
-        )  # fmt: skip
-        self._job.connection.tell(asked)
+        self._job.connection.tell(asked_of_endpoint(self._job, self._gate, self._epoch, self.ref, request))
 
     @receives(Opened)
     def on_opened(self, message: Opened) -> None:
@@ -173,7 +146,7 @@ class StreamActor(LoopActor):
             decoder.head(read.head)
             self._opened_s = read.received_s - self._job.started_s
             self._tell.opened(read.head.status, self._opened_s)
-            self._rate_limits = self._job.rate_limits(read.head, read.received_s + self._wall_offset_s)
+            self._rate_limits = self._job.hop.rate_limits(read.head, read.received_s + self._wall_offset_s)
             if read.head.status >= 400 and self._clocks is not None:
                 self._clocks.refuse(read.received_s)
                 self._arm(read.received_s)
@@ -197,7 +170,7 @@ class StreamActor(LoopActor):
             self._fail(ErrorEvidence(kind="protocol", phase="end", message=text))
 
     def _next_seq(self) -> int:
-        return self._gate.checkpoint.seq + len(self._held) + 1
+        return self._gate.taken_seq + len(self._held) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
         if decoded.deltas:
@@ -209,6 +182,8 @@ class StreamActor(LoopActor):
         if decoded.finished and self._clocks is not None and self._clocks.finish(received_s):
             self._arm(self.clock.now_s())
         if decoded.answer is not None:
+            if self._opening is not None and not self._begin(received_s, last=True):
+                return
             if self._flush(last=True):
                 self._read_on()
                 self._end("paused" if decoded.paused else "completed", decoded.answer)
@@ -219,24 +194,40 @@ class StreamActor(LoopActor):
         content = isinstance(deltas[0], CONTENT) or any(isinstance(delta, CONTENT) for delta in deltas)
         if content and self._clocks is not None and self._clocks.content(received_s):
             self._arm(self.clock.now_s())
+        if self._calls_before:
+            deltas = shifted(deltas, self._calls_before)
         if self._first_content_s is not None and self._batch_interval_s <= 0 and not self._held:
             self._commit(deltas, last=last)
             return
         # Usage and raw deltas wait for the attempt's first content: until then it may be replaced unseen.
         self._held.extend(deltas)
         if self._first_content_s is None:
-            if not content:
-                return
-            self._first_content_s = received_s - self._job.started_s
-            if self._asking.probing and self._clocks is not None:
-                self._asking.proved(received_s - self._clocks.written_s, received_s)
-            self._tell.first_delta(self._first_content_s)
-            self._flush(last=last)
+            self._any_content = self._any_content or content
+            if self._any_content and self._begin(received_s, last=last):
+                self._flush(last=last)
         elif self._batch_interval_s <= 0:
             self._flush(last=last)
         elif not self._batching:
             self._batching = True
             self.timer(self._batch_interval_s, BatchDue())
+
+    def _begin(self, received_s: float, *, last: bool) -> bool:
+        """What is held may be delivered now. False: it waits for more, or the attempt has failed."""
+        opening = self._opening
+        if opening is not None:
+            if (refusal := opening.refusal(self._answer_so_far())) is not None:
+                self._fail(refusal)
+                return False
+            begun = opening.begin(self._held, self._gate.taken_seq + 1, last=last)
+            if begun is None:
+                return False
+            self._held, self._opening = begun, None
+        if self._any_content:
+            self._first_content_s = received_s - self._job.started_s
+            if self._asking.probing and self._clocks is not None:
+                self._asking.proved(received_s - self._clocks.written_s, received_s)
+            self._tell.first_delta(self._first_content_s)
+        return True
 
     @receives(BatchDue)
     def on_batch_due(self, _: BatchDue) -> None:
@@ -253,7 +244,7 @@ class StreamActor(LoopActor):
 
     def _commit(self, deltas: list[Delta], *, last: bool) -> bool:
         """Through the gate. False: it did not take them, and the attempt is over."""
-        commit = self._gate.commit(self._epoch, deltas)
+        commit = self._gate.commit(self._epoch, deltas, self._place() if self._keeps_place else None)
         if commit is Commit.FENCED:
             self._let_go()
             self._end("cancelled", self._answer_so_far())
@@ -334,11 +325,7 @@ class StreamActor(LoopActor):
         if clocks.refused or clocks.awaits_end:
             self._end_here(now_s, clean=not clocks.refused)
             return
-        name = clocks.name()
-        kind: Any = "bound" if name == "max_pause_s" else "clock"
-        phase: Any = "head" if self._opened_s is None else "body"
-        text = ran_out(name, self._options)
-        clock = ErrorEvidence(kind=kind, clock=name, phase=phase, message=text)
+        clock = overrun(clocks.name(), self._options, opened=self._opened_s is not None)
         self._fail(self._said_before() or clock)
 
     def _said_before(self) -> ErrorEvidence | None:
@@ -355,8 +342,7 @@ class StreamActor(LoopActor):
         if self._decoder is not None:
             received_at = self._job.started_at + (now_s - self._job.started_s)
             self._take(self._decoder.finish(clean, self._next_seq(), received_at), now_s)
-        text = "the answer's body did not end"
-        self._fail(ErrorEvidence(kind="protocol", phase="body", message=text))
+        self._fail(ErrorEvidence(kind="protocol", phase="body", message="the answer's body did not end"))
 
     # ---- the end of the attempt
 
@@ -382,6 +368,11 @@ class StreamActor(LoopActor):
             if self._gate.commit(self._epoch, deltas) in (Commit.TAKEN, Commit.FULL):
                 self._deltas += len(deltas)
 
+    def _place(self) -> tuple[str | None, str | None] | None:
+        """Where the server keeps this answer, and how far it was read: all that was read is in the batch."""
+        tell = getattr(self._decoder, "place", None)
+        return None if tell is None else tell()
+
     def _answer_so_far(self) -> Answer:
         return NO_ANSWER if self._decoder is None else self._decoder.answer_so_far()
 
@@ -401,6 +392,9 @@ class StreamActor(LoopActor):
             written_s=None if clocks is None else clocks.written_s - self._job.started_s,
             held_back=clocks is not None and clocks.held_back,
         )  # fmt: skip
+        self._gate.settled(lambda refusal: self._say(over if refusal is None else unkept(over, refusal)))
+
+    def _say(self, over: AttemptOver) -> None:
         # A socket's read brings no ids; what follows from the end has them again.
         self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))
         self.stop()

@@ -8,6 +8,7 @@ from greenroom.config import LoadedConfig, configuring_variables, meant_provider
 from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import ConfigError
 from greenroom.messages.invalid import InvalidInput, Problem
+from greenroom.messages.wording import nearest
 
 _EMBEDDED = ("local", "simulator")
 
@@ -26,9 +27,9 @@ def answering(asked: str | None, loaded: LoadedConfig, terminal: Terminal) -> It
         with embedded("local" if name == "local" else "simulator", config, terminal) as chosen:
             yield chosen.replace(default_model=f"{name}/{model}") if model else chosen
         return
-    route = _named(asked, loaded) if asked else _default(config)
-    if route is not None:
-        yield _configured(route, loaded)
+    model_or_route = _named(asked, loaded) if asked else _default(config)
+    if model_or_route is not None:
+        yield _configured(model_or_route, loaded)
         return
     from greenroom.cli.embedded import embedded_default
 
@@ -47,9 +48,11 @@ def _default(config: SystemConfig) -> str | None:
 
 
 def _named(asked: str, loaded: LoadedConfig) -> str:
-    """The route that `--model` means. Raises InvalidInput that says how to write or configure it."""
+    """The model or route that `--model` means. Raises InvalidInput that says how to write or configure it."""
     providers = loaded.config.providers
     name, slash, model = asked.partition("/")
+    if asked in loaded.config.routes:
+        return asked
     if name in providers and model:
         return asked
     if name in providers:
@@ -59,7 +62,9 @@ def _named(asked: str, loaded: LoadedConfig) -> str:
     if not slash and len(providers) == 1:
         return f"{next(iter(providers))}/{asked}"
     if not slash:
-        raise _wrong(asked, f"must be PROVIDER/MODEL, such as openai/gpt-5-mini; {_configured_ones(loaded)}")
+        text = "must be PROVIDER/MODEL, such as openai/gpt-5-mini"
+        near = nearest(asked, loaded.config.routes).rstrip("?")
+        raise _wrong(asked, f"{text}{' or a route' if near else ''}{near}; {_configured_ones(loaded)}")
     raise _wrong(
         asked, f"no provider {name!r} is configured; {_how_to_have(name, loaded)}{_meant(asked, loaded)}"
     )
@@ -79,16 +84,25 @@ def _meant(asked: str, loaded: LoadedConfig) -> str:
 
 
 def _configured_ones(loaded: LoadedConfig) -> str:
-    return f"configured: {', '.join(sorted(loaded.config.providers)) or 'none'}"
+    config = loaded.config
+    routes = f"; routes: {', '.join(sorted(config.routes))}" if config.routes else ""
+    return f"configured: {', '.join(sorted(config.providers)) or 'none'}{routes}"
 
 
-def _configured(route: str, loaded: LoadedConfig) -> SystemConfig:
-    """This provider alone: what is wrong with another one is no concern of this answer."""
-    name = route.partition("/")[0]
-    provider = loaded.config.providers[name]
-    if problem := missing_key(name, provider, loaded.stood):
-        raise ConfigError("configuration", [problem])
-    return loaded.config.replace(providers={name: provider}, default_model=route)
+def _configured(named: str, loaded: LoadedConfig) -> SystemConfig:
+    """The providers of this model or route alone: what is wrong with another is no concern of this answer."""
+    config = loaded.config
+    if named in config.routes:
+        table = config.route_table()
+        names = list(dict.fromkeys(leaf.provider for leaf in table.leaves(named)))
+        routes = {route: config.routes[route] for route in table.within(named)}
+    else:
+        names, routes = [named.partition("/")[0]], {}
+    kept = {name: config.providers[name] for name in names}
+    problems = [missing_key(name, provider, loaded.stood) for name, provider in kept.items()]
+    if missing := [problem for problem in problems if problem is not None]:
+        raise ConfigError("configuration", missing)
+    return config.replace(providers=kept, routes=routes, default_model=named)
 
 
 def _say_why_embedded(loaded: LoadedConfig, terminal: Terminal) -> None:

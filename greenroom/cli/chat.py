@@ -63,10 +63,11 @@ def _request(args: argparse.Namespace, prompt: str, config: SystemConfig, termin
     messages = [{"role": "user", "content": prompt}]
     if args.system:
         messages.insert(0, {"role": "system", "content": args.system})
-    (provider,) = config.providers.values()
-    options = provider.options or config.options
+    route = config.routes.get(config.default_model or "")
+    given_there = [each.options for each in config.providers.values()] if route is None else [route.options]
+    options = given_there[0] or config.options
     wanted: dict[str, Any] = {} if args.timeout is None else {"deadline_s": args.timeout}
-    if "on_cut" not in options.model_fields_set:
+    if "on_cut" not in options.model_fields_set and options.max_reconnect_attempts > 0:
         # Text that went into a pipe cannot be taken back; a reader of JSON sees the StreamReset.
         wanted["on_cut"] = "reset" if terminal.out_shown or args.json_events else "fail"
     given = {"temperature": args.temperature, "max_output_tokens": args.max_tokens}

@@ -84,4 +84,4 @@ def _simulator(config: SystemConfig) -> Iterator[SystemConfig]:
 
 
 def _only(name: str, model: str, provider: ProviderConfig, config: SystemConfig) -> SystemConfig:
-    return config.replace(providers={name: provider}, default_model=f"{name}/{model}")
+    return config.replace(providers={name: provider}, routes={}, default_model=f"{name}/{model}")

@@ -85,7 +85,7 @@ def _asked(provider: str | None, loaded: LoadedConfig, terminal: Terminal) -> Sy
     for problem in missing.values():
         terminal.note(str(problem))
     kept = {name: config.providers[name] for name in named if name not in missing}
-    return config.replace(providers=kept, default_model=None)
+    return config.replace(providers=kept, routes={}, default_model=None)
 
 
 def _table(models: list[tuple[str, ModelInfo]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the environment says: the providers' usual variables, and GREENROOM_... for every scalar field.
+"""What the environment says: the providers' usual variables, GREENROOM_... for every scalar field, and routes.
 
 A variable that is set to nothing counts as not set (compose files and CI write them so).
 """
@@ -18,7 +18,10 @@ from greenroom.providers.profile import Profile
 _PREFIX = "GREENROOM_"
 _SYSTEM_FIELDS = (
     "default_model", "max_streams", "drain_s", "slow_handler_s", "model_list_ttl_s", "model_lists_max",
+    "retry_store",
 )  # fmt: skip
+_ROUTE = "GREENROOM_ROUTE_"
+"""GREENROOM_ROUTE_SMART=openai/gpt-5-mini,anthropic: the route `smart`, its hops in their order."""
 _NAMED_APART = {
     "STEER_STREAMING_STATE_TTL": ("options", "state_ttl_s"),
     "GREENROOM_STREAM_STATE_TTL_S": ("options", "state_ttl_s"),  # the newer name, so it wins
@@ -56,6 +59,10 @@ def environment_layer(environ: Mapping[str, str], with_address: Collection[str])
     for variable, path in variable_names().items():
         if environ.get(variable):
             layer.put(path, environ[variable], _stood(variable))
+    for variable, value in environ.items():
+        if variable.startswith(_ROUTE) and value:
+            hops = [hop.strip() for hop in value.split(",")]
+            layer.put(("routes", variable.removeprefix(_ROUTE).lower()), {"hops": hops}, _stood(variable))
     return layer, list(_misspelt(environ))
 
 
@@ -101,7 +108,7 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
     """Never an error: others set such names too (Kubernetes gives every pod GREENROOM_PORT for a service)."""
     known = {*variable_names(), *_READ_ELSEWHERE}
     for name in sorted(environ):
-        if name.startswith(_PREFIX) and name not in known:
+        if name.startswith(_PREFIX) and not name.startswith(_ROUTE) and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if near:
                 yield f"environment variable {name} is not one of greenroom's; did you mean {near[0]}?"

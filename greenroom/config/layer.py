@@ -6,6 +6,8 @@ from typing import Any
 
 _WHOLE = frozenset({"headers", "metadata"})
 """Fields whose tables are values: a stronger source replaces them, it does not mix keys in."""
+_WHOLE_IN = ("routes",)
+"""Tables whose entries are such values: the hops of two sources make no route."""
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ def _merge(result: Layer, layer: Layer, table: Mapping[str, Any], above: tuple[s
         target = target.setdefault(name, {})
     for name, value in table.items():
         path = (*above, name)
-        if isinstance(value, dict) and name not in _WHOLE:
+        if isinstance(value, dict) and name not in _WHOLE and above != _WHOLE_IN:
             # A wrong value under a table's name stays, to be found and told; nothing is mixed into it.
             if isinstance(target.setdefault(name, {}), dict):
                 _merge(result, layer, value, path)

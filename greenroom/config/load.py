@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -24,6 +25,7 @@ from greenroom.messages.value import Input
 
 _log = logging.getLogger("greenroom.config")
 _CODE = "code"
+_OF_A_HOP = re.compile(r"routes\..+\.hops\.\d+\.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,10 @@ def _put_set_fields(layer: Layer, value: Input, above: tuple[str, ...]) -> None:
         given, path = getattr(value, name), (*above, name)
         if isinstance(given, (StreamingOptions, BreakerConfig)):
             _put_set_fields(layer, given, path)
+        elif name in ("routes", "prices"):
+            layer.put(path, {}, _CODE)
+            for entry, its in given.items():
+                layer.put((*path, entry), its, _CODE)
         elif name == "providers":
             layer.put(path, {}, _CODE)
             for provider, its in given.items():
@@ -121,10 +127,14 @@ def _checked(whole: Layer) -> SystemConfig:
 
 
 def _with_remedy(problem: Problem, values: Mapping[str, Any]) -> Problem:
-    """A default model of a provider that is known, and has no key: the variable that would configure it."""
-    if problem.path != "default_model" or not isinstance(values["default_model"], str):
+    """A model of a provider that is known, and has no key: the variable that would configure it."""
+    if problem.path == "default_model" and isinstance(values["default_model"], str):
+        model = values["default_model"]
+    elif _OF_A_HOP.fullmatch(problem.path):
+        model = problem.given.strip("'")
+    else:
         return problem
-    name, slash, _ = values["default_model"].partition("/")
+    name, slash, _ = model.partition("/")
     variables = " and ".join(configuring_variables(name) if slash else ())
     return replace(problem, expected=f"{problem.expected}; set {variables} for it") if variables else problem
 

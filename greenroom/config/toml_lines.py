@@ -16,6 +16,7 @@ def lines_of_keys(text: str) -> dict[str, int]:
     """Dotted path of every table and key to its line, from 1."""
     found: dict[str, int] = {}
     table: tuple[str, ...] = ()
+    counts: dict[str, int] = {}
     closing = ""
     for number, line in enumerate(text.splitlines(), start=1):
         if closing:
@@ -23,6 +24,11 @@ def lines_of_keys(text: str) -> dict[str, int]:
         elif match := _TABLE.match(line):
             table = _names(match[1])
             found.setdefault(".".join(table), number)
+            if line.lstrip().startswith("[["):
+                array = ".".join(table)
+                table = (*table, str(counts.get(array, 0)))
+                counts[array] = counts.get(array, 0) + 1
+                found[".".join(table)] = number
         elif match := _KEY.match(line):
             path = (*table, *_names(match[1]))
             for length in range(len(table) + 1, len(path) + 1):

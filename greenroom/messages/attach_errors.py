@@ -17,6 +17,16 @@ class UnknownStream(GreenroomError, LookupError):  # noqa: N818  (reads as what 
         )
 
 
+class NoStoredStream(UnknownStream):
+    """The retry store has no such state: never had, or has it no more."""
+
+    def __str__(self) -> str:
+        return (
+            f"the retry store has no state of stream {self.stream_id!r}: it completed or was cancelled, its "
+            "state_ttl_s is over, or it went for the store's bounds; system.recoverable() tells what there is"
+        )
+
+
 class StreamInUse(GreenroomError, RuntimeError):  # noqa: N818
     """The stream has a handle already; one at a time may have it."""
 
@@ -25,7 +35,7 @@ class StreamInUse(GreenroomError, RuntimeError):  # noqa: N818
         self.stream_id = stream_id
 
     def __str__(self) -> str:
-        return f"stream {self.stream_id!r} is not detached; call detach() on the handle that has it first"
+        return f"stream {self.stream_id!r} is in use, not detached; call detach() on the handle that has it first"
 
 
 class ReplayRefused(GreenroomError, LookupError):  # noqa: N818

@@ -74,7 +74,11 @@ class Completion(Value, Generic[T]):
     usage: Usage = NO_USAGE
     """Of all attempts together; `attempts` has them apart."""
     cost_usd: float | None = None
+    """Of all attempts together, by the configured prices. None where one of them has no known price."""
+    route: str | None = None
+    """The route that was asked for; None: a model was."""
     provider: str
+    """The one that answered, or was asked last."""
     model: str | None = None
     """The model that answered, as the provider names it."""
     model_asked: str

@@ -5,6 +5,7 @@ An `api_key` or a header's value never shows: not in a repr, an error, an event 
 """
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,9 @@ from greenroom.messages.breaker_config import BreakerConfig
 from greenroom.messages.given import Given, held
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.options import StreamingOptions
+from greenroom.messages.prices import ModelPrice
+from greenroom.messages.route_check import RouteTable
+from greenroom.messages.routes import HopConfig, RouteConfig
 from greenroom.messages.value import EMPTY_MAP, FrozenDict, FrozenMap, Input
 from greenroom.messages.wording import matching
 
@@ -29,7 +33,7 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
-ProviderName = Annotated[
+Name = Annotated[
     str,
     AfterValidator(
         matching(
@@ -120,6 +124,13 @@ def _base_url(url: str) -> str:
     return url
 
 
+def _priced(name: str) -> str:
+    provider, _, model = name.partition("/")
+    if not provider or not model:
+        raise ValueError("must be provider/model, or provider/* for all others of that provider")
+    return name
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 BaseUrl = Annotated[HttpUrl, AfterValidator(_base_url)]
 KeySource = SecretStr | tuple[SecretStr, ...] | Callable[[], str]
@@ -201,15 +212,72 @@ class ProviderConfig(Input):
         return self
 
 
+def _store_path(given: Any) -> Any:
+    path = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if isinstance(path, str):
+        if not path.strip() or "\0" in path:
+            raise ValueError("is empty; leave it out for the store in memory")
+        if path.startswith((":", "file:")) or "://" in path:
+            raise ValueError("must be a file's path; the store in memory needs none")
+    return path
+
+
+class RetryStoreConfig(Input):
+    """Where retry states are kept: in memory, or in a SQLite file that outlives the process.
+
+    The file is made where it is not there, with mode 0600; it holds prompts and answers, and no key or header. One
+    process at a time has it. Its directory must exist.
+    """
+
+    path: Given[str | os.PathLike[str] | None, Annotated[str | None, BeforeValidator(_store_path)]] = held(
+        None
+    )
+    """None: in memory."""
+    flush_interval_s: float = Field(default=1.0, gt=0, le=3600)
+    """With a file and durability="interval": what is older than this is in it."""
+    states_max: int = Field(default=1000, ge=0, le=1_000_000)
+    """States of streams that failed or were cut off by a process's end; the oldest goes first. 0 keeps none."""
+    states_max_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    """Of their requests and answers together."""
+    at_start: Literal["offer", "resume"] = "offer"
+    """resume: what can go on goes on when the system starts, detached: `system.attach(stream_id)` within its
+    `detach_grace_s` gives a handle. offer: it waits for `system.recover(stream_id)`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, given: Any) -> Any:
+        if isinstance(given, (str, os.PathLike)):
+            return {} if given == "memory" else {"path": given}
+        return given
+
+    @model_validator(mode="after")
+    def _resumes_from_a_file(self) -> Self:
+        if self.at_start == "resume" and self.path is None:
+            raise InvalidInput.at(
+                "at_start", "needs a file: memory is empty at a start; set path", self.at_start
+            )
+        return self
+
+
 class SystemConfig(Input):
     """Everything that an ActorSystem is started with."""
 
-    providers: Given[
-        Mapping[str, ProviderConfig | Mapping[str, Any]], FrozenDict[ProviderName, ProviderConfig]
-    ] = held(FrozenDict())
+    providers: Given[Mapping[str, ProviderConfig | Mapping[str, Any]], FrozenDict[Name, ProviderConfig]] = (
+        held(FrozenDict())
+    )
     """By the name that stands before the slash in a request's `model`."""
+    routes: Given[
+        Mapping[str, RouteConfig | Mapping[str, Any] | Sequence[HopConfig | Mapping[str, Any] | str]],
+        FrozenDict[Name, RouteConfig],
+    ] = held(FrozenDict())
+    """By the name that stands alone as a request's `model`."""
+    prices: Given[
+        Mapping[str, ModelPrice | Mapping[str, Any]],
+        FrozenDict[Annotated[str, AfterValidator(_priced)], ModelPrice],
+    ] = held(FrozenDict())
+    """By `provider/model` as a request names it; `provider/*` is for all others of that provider."""
     default_model: str | None = None
-    """`provider/model`, for requests that name none."""
+    """`provider/model` or a route, for requests that name none."""
     options: StreamingOptions = StreamingOptions.model_construct()
     """For requests and providers that bring none."""
     breaker: BreakerConfig = BreakerConfig.model_construct()
@@ -222,18 +290,46 @@ class SystemConfig(Input):
     """How long a provider's list of models is taken as it stands before it is fetched again."""
     model_lists_max: int = Field(default=100, ge=1, le=10_000)
     """Lists that are kept, one for each endpoint and credential; the one longest unused goes first."""
+    retry_store: Given[RetryStoreConfig | str | os.PathLike[str] | Mapping[str, Any], RetryStoreConfig] = (
+        held(RetryStoreConfig.model_construct())
+    )
+    """Where states of failed streams are kept: "memory", a file's path, or a table of both's details."""
     slow_handler_s: float = Field(default=0.1, gt=0)
     """A handler that holds the dispatcher longer is reported as actor.handler.slow with its stack."""
 
     @model_validator(mode="after")
-    def _default_model_has_a_provider(self) -> Self:
-        if self.default_model is not None:
+    def _durability_has_its_store(self) -> Self:
+        named: list[tuple[str, StreamingOptions | None]] = [("options", self.options)]
+        named += [(f"providers.{name}.options", each.options) for name, each in self.providers.items()]
+        for path, options in named:
+            if options is None:
+                continue
+            if options.durability in ("interval", "before_deliver") and self.retry_store.path is None:
+                text = "needs a retry store that is a file: set retry_store to its path"
+                raise InvalidInput.at(f"{path}.durability", text, options.durability)
+        return self
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        if problems := [*self.route_table().problems()]:
+            raise InvalidInput("", problems)
+        return self
+
+    @model_validator(mode="after")
+    def _default_model_leads_somewhere(self) -> Self:
+        if self.default_model is not None and self.default_model not in self.routes:
             provider, slash, model = self.default_model.partition("/")
             if not slash or not model:
-                raise InvalidInput.at("default_model", "must be provider/model", self.default_model)
+                text = "must be provider/model" + (", or a route" if self.routes else "")
+                raise InvalidInput.at("default_model", text, self.default_model)
             if provider not in self.providers:
                 known = ", ".join(sorted(self.providers)) or "none"
                 raise InvalidInput.at(
                     "default_model", f"must name a configured provider ({known})", self.default_model
                 )
         return self
+
+    def route_table(self) -> RouteTable:
+        """The routes, and where their hops lead."""
+        defaults = {name: provider.default_model for name, provider in self.providers.items()}
+        return RouteTable(self.routes, defaults)

@@ -3,7 +3,7 @@
 providers and actors never import each other; system.py hands one side's objects to the other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ from greenroom.messages.models import ListedModels
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import Capabilities, RetryState
+from greenroom.messages.stored import Change, StoredStream, StoreSize, Unreadable
 from greenroom.messages.usage import Usage
 
 
@@ -112,7 +113,14 @@ class Decoder(Protocol):
 
 
 class Codec(Protocol):
-    """One wire family. Stateless; thread-safe."""
+    """One wire family. Stateless; thread-safe.
+
+    Two more methods are looked for, and may be missing. `capabilities(target) -> Capabilities`: what its servers
+    can do for a cut stream; without it they get plain requests only. `cancel(call, response_id) -> HttpRequest`:
+    what stops an answer that the server keeps; needed where `capabilities` tells of a server cursor. There a
+    decoder's `place() -> (response_id, cursor)` tells cheaply what `answer_so_far` has of these: it is asked for
+    with every batch.
+    """
 
     kind: str
 
@@ -288,16 +296,31 @@ class ModelSource(Protocol):
 
 
 class RetryStore(Protocol):
-    """Where retry states outlive their streams. One owner; every call may block."""
+    """Where retry states outlive their streams. One owner, one call at a time; every call may block.
 
-    def put(self, state: RetryState, expires_at: float) -> None:
-        """Keep or replace the state of its stream."""
+    A call that cannot be done raises RetryStoreError, and nothing has changed.
+    """
 
-    def get(self, stream_id: str) -> RetryState | None:
-        """The newest state, or None."""
+    kind: str
+    """memory or sqlite."""
 
-    def drop(self, stream_id: str) -> None:
-        """Forget it. Unknown ids are fine."""
+    def apply(self, changes: Sequence[Change], *, durable: bool = False) -> tuple[str, ...]:
+        """All of them stand, in this order, or none. The ids of those that were let go for the bounds by it.
 
-    def states(self) -> Iterator[RetryState]:
-        """All that have not expired."""
+        `durable`: where it outlives the process, it outlives the machine's power too.
+        """
+
+    def load(self, stream_id: str) -> StoredStream | Unreadable | None:
+        """All of it, or None."""
+
+    def states(self) -> Iterator[StoredStream | Unreadable]:
+        """Those that do not run, oldest change first."""
+
+    def expire(self, at: float) -> int:
+        """Those that do not run and whose time was over at `at` (seconds since 1970) are gone: how many."""
+
+    def size(self) -> StoreSize:
+        """What it holds of those that do not run."""
+
+    def close(self) -> None:
+        """Nothing more will be asked; what was applied stays where it outlives the process. Idempotent."""

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from greenroom.messages import breaker_events, events, supervisor_events
+from greenroom.messages import breaker_events, events, recovery_events, store_events, supervisor_events
 from greenroom.messages.events import Event
 
-_MODULES = frozenset({events.__name__, breaker_events.__name__, supervisor_events.__name__})
+_HOMES = (breaker_events, events, recovery_events, store_events, supervisor_events)
+_MODULES = frozenset(module.__name__ for module in _HOMES)
 
 
 def event_json(event: Event) -> str:

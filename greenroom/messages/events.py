@@ -145,28 +145,6 @@ class StreamResumed(StreamEvent):
     paused_ms: float
 
 
-class StreamRetrying(StreamEvent):
-    name = "stream.retrying"
-    error_class: str
-    message: str
-    decision: str
-    delay_s: float
-    next_epoch: int
-
-
-class StreamResumedFrom(StreamEvent):
-    name = "stream.resumed_from"
-    mode: str
-    seq: int
-
-
-class StreamFailover(StreamEvent):
-    name = "stream.failover"
-    from_provider: str
-    from_model: str
-    error_class: str
-
-
 class StreamCompleted(StreamEvent):
     name = "stream.completed"
     finish_reason: str | None

@@ -8,9 +8,16 @@
     |  '- StartedBeforeFork                ... because this process is a fork of the one that started it
     |- WouldDeadlock (also RuntimeError)   a blocking call on a dispatcher thread
     |- UnknownStream (also LookupError)    attach: there is no such stream
+    |  '- NoStoredStream                   recover: the retry store has no such state
     |- StreamInUse (also RuntimeError)     attach: it is not detached
     |- ReplayRefused (also LookupError)    attach: more is to be repeated than max_replay_bytes
     |- ModelListUnavailable                models: the provider cannot be asked; has .failure
+    |- RetryStoreError                     the retry store cannot be used; has .path and .why
+    |  |- StoreLocked (also RuntimeError)  ... another process has it; .pid where it is known
+    |  |- StoreForeign (also ValueError)   ... it is no database, or another application's
+    |  |- StoreTooNew (also ValueError)    ... a newer greenroom wrote it
+    |  |- StoreCorrupt (also ValueError)   ... it is damaged
+    |  '- StoreUnavailable (also OSError)  ... its place cannot be written
     '- StreamError                         one stream ended without completing; has .failure and .partial
        |- StreamCancelled                  cancelled
        |  '- StreamDetached                ... for this handle only: it was detached, the stream goes on
@@ -31,6 +38,7 @@
        |- OutputLimitExceeded              output_limit
        |- BudgetExceeded                   budget
        |- AdmissionRefused                 refused
+       |- StreamNotDurable                 refused: the store cannot keep what is to be delivered
        |- ShutDown                         shutdown
        |- InternalError                    bug
        |  '- StreamSystemDown              ... the dispatcher died under the stream (also SystemDown)
@@ -50,8 +58,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError", "ErrorClass", "ErrorEvidence", "EvidenceKind", "Failure", "GreenroomError", "InvalidInput",
-    "NamedLimit", "StartedBeforeFork", "StreamCancelled", "StreamDetached", "StreamError", "SystemDown",
-    "SystemStopped", "WouldDeadlock", "exception_of",
+    "NamedLimit", "StartedBeforeFork", "StreamCancelled", "StreamDetached", "StreamError",
+    "StreamNotDurable", "SystemDown", "SystemStopped", "WouldDeadlock", "exception_of",
 ]  # fmt: skip
 
 ErrorClass = Literal[
@@ -291,6 +299,10 @@ class AdmissionRefused(StreamError):  # noqa: N818
     """Refused here before anything was sent: too many streams, too long a queue, an open breaker."""
 
 
+class StreamNotDurable(StreamError):  # noqa: N818
+    """With durability="before_deliver" the retry store could not keep what was to be delivered next."""
+
+
 class ShutDown(StreamError):  # noqa: N818
     """The system was stopped while it ran."""
 
@@ -336,6 +348,8 @@ SYSTEM_DOWN = "system_down"
 """The evidence's code where the dispatcher itself died."""
 DETACHED = "detached"
 """The evidence's code of what a detached handle ends with."""
+NOT_DURABLE = "not_durable"
+"""The evidence's code where the store could not keep what was to be delivered."""
 
 
 def exception_of(failure: Failure, partial: "Completion[Any] | None" = None) -> StreamError:
@@ -344,4 +358,6 @@ def exception_of(failure: Failure, partial: "Completion[Any] | None" = None) -> 
         return StreamSystemDown(failure, partial)
     if failure.evidence is not None and failure.evidence.code == DETACHED:
         return StreamDetached(failure)
+    if failure.evidence is not None and failure.evidence.code == NOT_DURABLE:
+        return StreamNotDurable(failure, partial)
     return _EXCEPTIONS[failure.error_class](failure, partial)

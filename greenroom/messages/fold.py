@@ -23,6 +23,9 @@ from greenroom.messages.parts import Part, ProviderPart, ReasoningPart, RefusalP
 from greenroom.messages.usage import NO_USAGE, Usage
 from greenroom.messages.value import EMPTY_MAP, FrozenMap, valid_text
 
+_JOINED, _CLOSED = -1, -2
+"""Block numbers that no wire has: of a text before a seam that the next text continues, or does not."""
+
 
 class _Run:
     """A block that is still growing: its kind and place, and the pieces so far."""
@@ -113,11 +116,9 @@ class Fold:
                 self._runs.setdefault(delta.index, []).append(run)
             case RefusalDelta():
                 self._grow(delta.index, ("refusal", 0), delta.refusal)
-            case StreamReset():
-                self._runs.clear()
-                self._calls.clear()
-                self.usage = NO_USAGE
-            case StreamSeam() | RawDelta():
+            case StreamSeam() | StreamReset():
+                self._mark(delta)
+            case RawDelta():
                 pass
             case _:
                 assert_never(delta)
@@ -125,9 +126,29 @@ class Fold:
     def _grow(self, index: int, key: tuple[str, int], piece: str) -> _Run:
         runs = self._runs.setdefault(index, [])
         if not runs or runs[-1].key != key:
-            runs.append(_Run(key))
+            if runs and key[0] == "text" and runs[-1].key == ("text", _JOINED):
+                runs[-1].key = key
+            else:
+                runs.append(_Run(key))
         runs[-1].pieces.append(piece)
         return runs[-1]
+
+    def _mark(self, seam: StreamSeam | StreamReset) -> None:
+        """What it takes back is gone; what it continues grows on, whatever the number of its new block."""
+        if isinstance(seam, StreamReset):
+            self._runs.clear()
+            self._calls.clear()
+            self.usage = NO_USAGE
+            return
+        runs = self._runs.get(seam.index, [])
+        if seam.dropped == "tool_call":
+            cut = [run for run in runs if run.key[0] == "tool_call" and not run.complete]
+            self._runs[seam.index] = runs = [run for run in runs if run not in cut]
+            self._calls = {place: run for place, run in self._calls.items() if run not in cut}
+        elif runs and runs[-1].key[0] == {"reasoning": "reasoning", "json": "text"}.get(seam.dropped):
+            runs.pop()
+        if runs and runs[-1].key[0] == "text":
+            runs[-1].key = ("text", _JOINED if seam.mode in ("prefix", "instruction") else _CLOSED)
 
     def _start_call(self, index: int, call_index: int, call_id: str, name: str = "") -> _Run:
         run = self._calls[index, call_index] = _Run(("tool_call", call_index), call_id, name)

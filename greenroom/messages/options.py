@@ -14,6 +14,7 @@ from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.value import Input
 
 Aggregation = Literal["provider", "tiktoken", "characters"]
+Durability = Literal["memory", "interval", "before_deliver"]
 
 
 class StreamingOptions(Input):
@@ -38,8 +39,9 @@ class StreamingOptions(Input):
 
     # again: how often, and after what
     max_reconnect_attempts: int = Field(default=3, ge=0, le=100)
-    """Retries after the first attempt, while nothing was delivered. 0: the request is written once and never
-    again, not even where a kept-alive connection turns out to be closed (`keep_alive_s=0` avoids those)."""
+    """Requests after the first one, of every kind: again, going on, from the start. 0: the request is written
+    once and never again, not even where a kept-alive connection turns out to be closed (`keep_alive_s=0` avoids
+    those)."""
     retry_on_connection_error: bool = True
     """False: a broken or refused connection ends the stream at once, a kept-alive one too."""
     backoff_initial_s: float = Field(default=0.5, ge=0)
@@ -60,10 +62,16 @@ class StreamingOptions(Input):
     """Let servers that truly continue go on from the delivered text, behind a StreamSeam."""
     continue_instruction: bool = False
     """Ask the model in words to go on, with overlap removed, behind a StreamSeam."""
+    redo_open_block: bool = False
+    """A tool call, JSON value or reasoning that was cut is taken back by a StreamSeam and asked for again; what
+    was whole before it stays."""
+    replay_unsafe: bool = False
+    """Also send a request again that may have acted already: stateful ids, tools that the provider runs."""
     state_ttl_s: float = Field(default=900.0, gt=0)
     """How long a retry state is kept after its last change. Never ends a live stream."""
-    durability: Literal["memory", "interval", "before_deliver"] = "memory"
-    """Retry states: in memory only, written to the store now and then, or before a delta is delivered."""
+    durability: Durability | None = None
+    """Retry states: in memory only, written to the store's file now and then, or before a delta is delivered. The
+    latter two need `SystemConfig.retry_store` to be a file. None: `interval` where it is one, else `memory`."""
     detach_grace_s: float = Field(default=60.0, ge=0)
     """How long a detached stream lives on without a consumer, and how long one that ended can be attached."""
 
@@ -109,6 +117,10 @@ class StreamingOptions(Input):
                 f"must be at most backoff_max_s ({self.backoff_max_s})",
                 self.backoff_initial_s,
             )
+        if self.max_reconnect_attempts == 0 and (rung := self._rung_asked_for()):
+            raise InvalidInput.at(
+                rung, "needs a second request, which max_reconnect_attempts=0 forbids", getattr(self, rung)
+            )
         if self.max_event_bytes > self.max_output_bytes:
             raise InvalidInput.at(
                 "max_event_bytes",
@@ -116,6 +128,20 @@ class StreamingOptions(Input):
                 self.max_event_bytes,
             )
         return self
+
+    def _rung_asked_for(self) -> str | None:
+        """The first recovery that was asked for beyond what is on by itself."""
+        asked = ("server_resume", "continue_instruction", "redo_open_block", "replay_unsafe")
+        if self.on_cut != "fail":
+            return "on_cut"
+        return next((name for name in asked if getattr(self, name)), None)
+
+
+def with_reset(options: StreamingOptions) -> StreamingOptions:
+    """These, and a cut stream may start again; as they are where they say `on_cut` or allow no second request."""
+    if "on_cut" in options.model_fields_set or options.max_reconnect_attempts == 0:
+        return options
+    return options.model_copy(update={"on_cut": "reset"})
 
 
 # model_construct: no validator is built at import; tests/messages/test_options.py checks every preset

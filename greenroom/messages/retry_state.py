@@ -10,6 +10,11 @@ from greenroom.messages.value import Value
 
 ResumeMode = Literal["fresh", "pause", "server_cursor", "prefix", "instruction", "block", "reset"]
 """pause: the wire asked to be called again with what it had sent (Anthropic's pause_turn)."""
+GOES_ON: frozenset[ResumeMode] = frozenset({"pause", "server_cursor", "prefix", "instruction"})
+"""Modes that a codec has its own words for; block and reset are plain requests."""
+OpenBlock = Literal["none", "text", "reasoning", "tool_call", "json", "other"]
+"""What of the answer had begun and not ended. json: a text of which half is worth nothing. other: a refusal, or
+a whole item of the wire's own as the last thing."""
 Decision = Literal[
     "completed", "retry", "adjust", "continue", "resume", "fall_back", "reset", "give_up", "cancelled"
 ]
@@ -20,9 +25,15 @@ class Capabilities(Value):
 
     server_cursor: bool = False
     prefix_continuation: bool = False
+    """It truly goes on from a given beginning of the answer."""
     prefix_echo: bool = False
     """The server sends the prefix again; it is removed."""
+    prefix_trims: bool = False
+    """White space at the prefix's end is refused: it is cut off, and taken off what the server then says."""
+    prefix_after_reasoning: bool = False
+    """Also where the model reasoned before the text: else the server takes the text for more reasoning."""
     instruction_continuation: bool = True
+    """It can be asked in words to go on."""
 
 
 class Checkpoint(NamedTuple):
@@ -54,12 +65,16 @@ class AttemptRecord(Value):
     """False: the provider never saw it."""
     deltas: int = 0
     usage: Usage = NO_USAGE
+    cost_usd: float | None = None
+    """Of this usage; None where nothing was counted, or the price is not known."""
     error_class: ErrorClass | None = None
     message: str | None = None
     status: int | None = None
     decision: Decision
     waited_s: float = 0.0
     """The wait that was decided after it."""
+    reason: str = ""
+    """Why that was decided, in words; "" where the outcome says it all."""
 
 
 class RetryState(Value):
@@ -79,11 +94,12 @@ class RetryState(Value):
     delivered_text: str = ""
     delivered_parts: tuple[Part, ...] = ()
     """Of the first choice, in order: the assistant's turn so far."""
-    open_block: Literal["none", "text", "reasoning", "tool_call", "json"] = "none"
+    open_block: OpenBlock = "none"
     response_id: str | None = None
     cursor: str | None = None
     deadline_left_s: float
     spent: Usage = NO_USAGE
+    """Of the attempts whose text stands in `delivered_text`; where one did not tell, by its characters."""
     last_failure: Failure | None = None
     updated_at: float
     """Seconds since 1970 UTC."""

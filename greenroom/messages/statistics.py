@@ -1,5 +1,7 @@
 """Frozen snapshots of what every component is doing, for `system.statistics()`."""
 
+from typing import Literal
+
 from greenroom.messages.breaker import BreakersStatistics
 from greenroom.messages.value import EMPTY_MAP, FrozenMap, Value
 
@@ -68,6 +70,26 @@ class CatalogStatistics(Value):
     evicted_total: int = 0
 
 
+class RetryStoreStatistics(Value):
+    """The retry store: states of streams that do not run, and what was written."""
+
+    kind: Literal["memory", "sqlite"]
+    states: int
+    """Of streams that failed, or whose process ended."""
+    state_bytes: int
+    live: int
+    """Running streams that are written to it."""
+    failing: bool
+    """The last write failed; it is tried again with each flush."""
+    writes_total: int
+    write_failures_total: int
+    evicted_total: int
+    """States that went before their time, for the bounds."""
+    expired_total: int
+    lost_total: int
+    """Ends that could not be told to it, as too many waited."""
+
+
 class SystemStatistics(Value):
     """Everything, at one moment; parts are read one after the other."""
 
@@ -77,4 +99,5 @@ class SystemStatistics(Value):
     endpoints: tuple[EndpointStatistics, ...]
     breakers: BreakersStatistics = BreakersStatistics.model_construct()
     models: CatalogStatistics
+    retry_store: RetryStoreStatistics
     runtime: RuntimeStatistics

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from greenroom.providers.capabilities import capabilities_of, register_capabilities
     from greenroom.providers.left_out import say_left_out
     from greenroom.providers.openai_chat.request import request_headers
     from greenroom.providers.profile import Profile
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from greenroom.providers.wire.writer import Writer
 
 _HOMES = {
+    "capabilities": ("capabilities_of", "register_capabilities"),
     "left_out": ("say_left_out",),
     "openai_chat.request": ("request_headers",),
     "profile": ("Profile",),
@@ -58,6 +60,7 @@ __all__ = [
     "WireDecoder",
     "Writer",
     "allowance_of",
+    "capabilities_of",
     "codec_for",
     "codec_kinds",
     "count_in",
@@ -68,6 +71,7 @@ __all__ = [
     "profile_for",
     "profile_names",
     "protocol",
+    "register_capabilities",
     "register_codec",
     "register_profile",
     "request_headers",

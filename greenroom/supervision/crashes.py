@@ -1,10 +1,10 @@
-"""What is left to say of an actor that died before it could report."""
+"""What is left to say of an attempt whose actor could not report: it died, or was never made."""
 
 from greenroom.actors.job import Job
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import AttemptOver
 from greenroom.messages.deltas import UsageDelta
-from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.signals import Down
 
 
@@ -17,6 +17,11 @@ def crashed_attempt(job: Job, epoch: int, text: str) -> AttemptOver:
     sent = checkpoint.sent_epoch == epoch
     evidence = ErrorEvidence(kind="crash", message=text)
     return AttemptOver(epoch=epoch, outcome="failed", answer=answer, evidence=evidence, sent=sent)
+
+
+def unsent_attempt(epoch: int, failure: Failure) -> AttemptOver:
+    """An attempt that was refused before it was made."""
+    return AttemptOver(epoch=epoch, outcome="failed", answer=NO_ANSWER, evidence=failure.evidence, sent=False)
 
 
 def why(down: Down) -> str:

@@ -33,10 +33,13 @@ _CANCELLED: dict[CancelledBy, str] = {
 
 
 def cancellation(by: CancelledBy, target: Target, ids: tuple[str, str], attempt: int) -> Failure:
-    """Of a request that was cancelled, and by whom."""
+    """Of a request that was cancelled, and by whom. A shutdown shows in the evidence: a store keeps such."""
+    evidence = None
+    if by == "shutdown":
+        evidence = ErrorEvidence(kind="refusal", code=by, message=_CANCELLED[by])
     return Failure(
         error_class="cancelled", message=_CANCELLED[by], provider=target.provider, model=target.model,
-        stream_id=ids[0], request_id=ids[1], attempt=attempt,
+        stream_id=ids[0], request_id=ids[1], attempt=attempt, evidence=evidence,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from greenroom.actors.job import Job
 from greenroom.messages.commands import AttemptOver, Settle
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.views import Settled
-from greenroom.supervision.attempts import NO_RETRIES_LEFT, GiveUp, Next, Retry
+from greenroom.supervision.attempts import NO_RETRIES_LEFT, GiveUp, Next, Resume, Retry
 from greenroom.supervision.classifier import classify
 
 NO_LIMITS = Settled()
@@ -19,13 +19,14 @@ def settle(job: Job, over: AttemptOver, now_s: float) -> Settled:
 
 
 def note_decision(job: Job, decided: Next, now_s: float) -> None:
-    """The retry budget knows of it. To be called in the turn in which its view was read."""
+    """The retry budget knows of it. To be called in the turn in which its view was read. Going on with delivered
+    content, a Reset too, is not charged."""
     if job.breakers is None:
         return
     match decided:
-        case Retry(counted=True):
+        case Retry(counted=True, charged=True) | Resume(charged=True):
             job.breakers.spend_retry(job.target.place, now_s)
-        case GiveUp(reason) if reason == NO_RETRIES_LEFT:
+        case GiveUp(reason) if NO_RETRIES_LEFT in reason:
             job.breakers.refuse_retry(job.target.place, now_s)
         case _:
             pass

@@ -24,11 +24,12 @@ _GRACE_S = 1.0
 
 def ask_catalog(scope: LoopActor, job: Job) -> bool:
     """The model is being looked up: Reply or AskFailed tagged MODEL comes. False: that is not wanted."""
-    if job.models is None:
+    models = job.hop.models
+    if models is None:
         return False
-    timeout_s = job.options.connect_timeout_s
-    asked = LookUpModels(job.models.place, job.target.model, timeout_s=timeout_s)
-    scope.ask(job.models.catalog, asked, timeout_s=timeout_s + _GRACE_S, tag=MODEL)
+    timeout_s = job.hop.options.connect_timeout_s
+    asked = LookUpModels(models.place, job.target.model, timeout_s=timeout_s)
+    scope.ask(models.catalog, asked, timeout_s=timeout_s + _GRACE_S, tag=MODEL)
     return True
 
 

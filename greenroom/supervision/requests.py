@@ -26,6 +26,7 @@ from greenroom.messages.failures import ErrorEvidence, Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Down
 from greenroom.messages.statistics import RequestStatistics
+from greenroom.messages.store_events import StreamTakenUp
 from greenroom.supervision.absences import Absence, Absences, Grace, GraceBegins
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import failure_of
@@ -34,6 +35,7 @@ from greenroom.supervision.model_match import Mismatches
 from greenroom.supervision.request_scope import RequestScope
 from greenroom.supervision.scope_events import ScopeTeller
 from greenroom.supervision.spec import ChildSpec
+from greenroom.supervision.stores.ledger import Ledger
 from greenroom.supervision.supervisor import DynamicSupervisor
 
 GRACES_FEW = 64
@@ -137,7 +139,8 @@ def closing(job: Job, failure: Failure, now_s: float) -> Completion[Any]:
         over = crashed_attempt(job, job.gate.epoch_opened, failure.message)
         history.record(over, job.target, "give_up", failure, since_s, 0.0)
     return Completion(
-        outcome="failed", choices=fold.choices(NO_ANSWER), usage=history.spent, provider=job.target.provider,
+        outcome="failed", choices=fold.choices(NO_ANSWER), usage=history.spent,
+        cost_usd=history.spent_usd, route=job.route, provider=job.target.provider,
         model_asked=job.target.model, request_id=job.request_id, stream_id=job.stream_id, failure=failure,
         last_seq=fold.last_seq, attempts=history.records, timings=history.timings(job.started_at, since_s),
         rate_limits=history.rate_limits,
@@ -153,9 +156,10 @@ class Requests(DynamicSupervisor):
 
     kind = "requests"
 
-    def __init__(self, live: LiveRequests, max_streams: int) -> None:
+    def __init__(self, live: LiveRequests, max_streams: int, ledger: Ledger | None = None) -> None:
         super().__init__()
         self._live = live
+        self._ledger = ledger or Ledger(is_file=False)
         self._max_streams = max_streams
         self._waiting_for_idle: list[Any] = []
         self._graces: dict[str, Timer] = {}
@@ -185,6 +189,7 @@ class Requests(DynamicSupervisor):
         evidence = ErrorEvidence(kind="crash", message=text)
         for job, end in self._live.fail_admitted(evidence, self.clock.now_s()):
             self._tell_over(job, end)
+            self._ledger.over(job, self.clock.wall_s())
 
     @receives(Lost)
     def on_lost(self, message: Lost) -> None:
@@ -206,6 +211,11 @@ class Requests(DynamicSupervisor):
             message.cell.close()
             return
         self._counts["admitted"] += 1
+        self._ledger.admitted(job, self.clock.wall_s())
+        if job.resumed is not None:
+            age_s = max(self.clock.wall_s() - job.resumed.updated_at, 0.0)
+            teller = ScopeTeller(self.events, self.clock, self.path, job)
+            teller.emit(StreamTakenUp, seq=job.resumed.delivered_seq, age_s=age_s)
         self.adopt(job.stream_id, SCOPE, (self.ref, job), message.cell)
 
     def _refusal(self) -> ErrorEvidence | None:
@@ -221,7 +231,9 @@ class Requests(DynamicSupervisor):
         self._counts[message.outcome] += 1
         self._counts["attempts"] += message.attempts
         self._mismatches.note(message.swapped, message.stream_id)
-        self._live.jobs.pop(message.stream_id, None)
+        job = self._live.jobs.pop(message.stream_id, None)
+        if job is not None:
+            self._ledger.over(job, self.clock.wall_s())
         self._absences.bound_ended()
 
     @receives(GraceBegins)
@@ -256,6 +268,7 @@ class Requests(DynamicSupervisor):
             abandon(job)
             text = f"the request's scope died: {why(down)}"
             self._close(job, ErrorEvidence(kind="crash", message=text))
+            self._ledger.over(job, self.clock.wall_s())
             self._counts["failed"] += 1
             self._counts["attempts"] += job.gate.epoch_opened
         if not self._cells:
@@ -296,6 +309,8 @@ class Requests(DynamicSupervisor):
         return RequestStatistics(live=len(self._live.jobs), max_streams=self._max_streams, **totals)
 
 
-def requests_child(live: LiveRequests, max_streams: int, cell: Any) -> ChildSpec:
-    """Its spec, for the root. `live` outlives it."""
-    return ChildSpec("requests", Requests, (live, max_streams), cell=cell, type="supervisor")
+def requests_child(
+    live: LiveRequests, max_streams: int, cell: Any, ledger: Ledger | None = None
+) -> ChildSpec:
+    """Its spec, for the root. `live` and `ledger` outlive it."""
+    return ChildSpec("requests", Requests, (live, max_streams, ledger), cell=cell, type="supervisor")

@@ -10,9 +10,9 @@ from greenroom.messages.events import (
     StreamCompleted,
     StreamEvent,
     StreamFailed,
-    StreamRetrying,
 )
 from greenroom.messages.failures import Failure
+from greenroom.messages.recovery_events import StreamFailover, StreamResumedFrom, StreamRetrying
 
 
 class ScopeTeller:
@@ -33,10 +33,21 @@ class ScopeTeller:
             )  # fmt: skip
             self._sink.emit(event)
 
-    def retrying(self, failure: Failure, decision: str, delay_s: float, next_epoch: int) -> None:
+    def retrying(self, failure: Failure, decision: str, delay_s: float, next_epoch: int, reason: str) -> None:
         self.emit(
             StreamRetrying, epoch=failure.attempt, error_class=failure.error_class, message=failure.message,
-            decision=decision, delay_s=delay_s, next_epoch=next_epoch,
+            decision=decision, delay_s=delay_s, next_epoch=next_epoch, reason=reason,
+        )  # fmt: skip
+
+    def resumed_from(self, mode: str, seq: int, epoch: int) -> None:
+        self.emit(StreamResumedFrom, epoch=epoch, mode=mode, seq=seq)
+
+    def failover(self, failure: Failure, decision: str, delay_s: float, next_epoch: int, reason: str) -> None:
+        """The job has gone to another hop, after this failure at the one before."""
+        self.emit(
+            StreamFailover, epoch=failure.attempt, from_provider=failure.provider or "",
+            from_model=failure.model or "", error_class=failure.error_class, message=failure.message,
+            route=self._job.route, decision=decision, delay_s=delay_s, next_epoch=next_epoch, reason=reason,
         )  # fmt: skip
 
     def over(self, completion: Completion[Any], stopped_by: str | None, deltas: int) -> None:

@@ -10,7 +10,14 @@ from greenroom.actors.channel import Channel, Nothing
 from greenroom.actors.gate import Commit, Gate
 from greenroom.actors.journal import COMPACT_EVERY
 from greenroom.messages.commands import Accepted
-from greenroom.messages.deltas import Delta, RawDelta, ToolCallCompleted, ToolCallDelta, UsageDelta
+from greenroom.messages.deltas import (
+    Delta,
+    RawDelta,
+    StreamReset,
+    ToolCallCompleted,
+    ToolCallDelta,
+    UsageDelta,
+)
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.usage import Usage
 from greenroom.messages.value import FrozenMap
@@ -138,3 +145,37 @@ def test_the_aggregator_is_told_compacted_deltas() -> None:
     assert [type(message) for message in told.messages] == [Accepted]
     assert told.messages[0].deltas[0].text == "x" * COMPACT_EVERY
     assert [delta.seq for delta in door.journal.recent()] == [COMPACT_EVERY + 1]
+
+
+def reset(seq: int) -> StreamReset:
+    return StreamReset(seq=seq, epoch=2, provider="p", model="m", reason="cut", **IDS)
+
+
+def test_behind_a_reset_the_bound_is_the_new_answers() -> None:
+    door = gate()
+    assert door.commit(1, [text(1, "x" * 1000)]) is Commit.TAKEN
+    door.open_epoch(2)
+    assert door.commit(2, [reset(2), text(3, "y" * 900)]) is Commit.TAKEN
+    assert door.checkpoint.delivered_bytes < 1024
+    assert door.commit(2, [text(4, "y" * 200)]) is Commit.TOO_MUCH
+
+
+def test_the_servers_place_is_swapped_with_the_batch() -> None:
+    door = gate()
+    assert door.commit(1, [text(1)], ("resp", "7")) is Commit.TAKEN
+    assert door.checkpoint[-2:] == ("resp", "7")
+    assert door.commit(1, [text(2)]) is Commit.TAKEN
+    assert door.checkpoint[-2:] == ("resp", "7")
+    assert door.commit(1, [text(3, "x" * 2000)], ("resp", "8")) is Commit.TOO_MUCH
+    assert door.checkpoint[-2:] == ("resp", "7")
+
+
+def test_what_an_earlier_process_delivered_is_gone_on_behind() -> None:
+    door = gate()
+    first = gate()
+    first.commit(1, [text(1), text(2)], ("resp", "7"))
+    door.restore(first.journal.pieces(0), first.checkpoint)
+    assert (door.epoch_opened, taken(door)) == (1, [])
+    door.open_epoch(2)
+    assert door.commit(2, [text(3)]) is Commit.TAKEN
+    assert [delta.seq for delta in door.journal][-1] == 3

@@ -28,6 +28,7 @@ from greenroom.messages import (
     attach_errors,
     exception_of,
     models,
+    store_errors,
 )
 from greenroom.messages import failures as module
 from greenroom.messages.failures import SYSTEM_DOWN
@@ -63,7 +64,8 @@ def test_the_drawing_is_the_tree() -> None:
 
 def _ours(kind: type[Any]) -> bool:
     return kind.__module__ in (
-        module.__name__, attach_errors.__name__, models.__name__, InvalidInput.__module__,
+        module.__name__, attach_errors.__name__, models.__name__, store_errors.__name__,
+        InvalidInput.__module__,
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ TABLE: list[tuple[str, ErrorEvidence, Situation, StreamingOptions, Next]] = [
 FINAL: list[tuple[str, ErrorEvidence, Situation, StreamingOptions, str]] = [
     ("delivered", BROKEN, situation(delivered=True), OPTIONS, "after content"),
     ("delivered and stale", STALE, situation(delivered=True), OPTIONS, "after content"),
-    ("delivered and adjustable", ODD, situation(delivered=True), OPTIONS, "after content"),
+    ("delivered and adjustable", ODD, situation(delivered=True), OPTIONS, "invalid_request"),
     (
         "adjusted before",
         ODD,

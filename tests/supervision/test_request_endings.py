@@ -9,7 +9,7 @@ from greenroom.actors.aggregator import Aggregator
 from greenroom.actors.mailbox import bare
 from greenroom.messages.commands import CancelAll, CountTokens, Finish, StartRequest
 from greenroom.messages.failures import InternalError
-from greenroom.supervision.request_scope import AGGREGATORS_MAX
+from greenroom.supervision.request_ending import AGGREGATORS_MAX
 from greenroom.supervision.requests import LOST_S, Requests
 
 from request_path import PATIENT, Rig, Started, error_of

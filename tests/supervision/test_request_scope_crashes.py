@@ -8,7 +8,7 @@ from greenroom.messages.failures import (
     ErrorEvidence,
     InternalError,
 )
-from greenroom.supervision.request_scope import AGGREGATORS_MAX
+from greenroom.supervision.request_ending import AGGREGATORS_MAX
 
 from request_path import PATIENT, Rig, error_of
 

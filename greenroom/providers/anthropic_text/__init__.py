@@ -9,7 +9,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Decoder, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.anthropic_text.completions import completion_decoder
 from greenroom.providers.anthropic_text.prompt import WIRE, check, http_request
 from greenroom.providers.profiles import profile_for
@@ -24,6 +24,10 @@ class AnthropicTextCodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check(request, profile_for(target.profile, target.base_url).name, options)
+
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """What was delivered is more of the prompt; nobody reads instructions."""
+        return Capabilities(prefix_continuation=True, prefix_trims=True, instruction_continuation=False)
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)

@@ -8,6 +8,7 @@ from greenroom.providers.anthropic.simulated import WHOLE, MessagesWire
 from greenroom.providers.anthropic.simulated_errors import DIALECT, error_reply, stream_error
 from greenroom.providers.anthropic.simulated_message import event
 from greenroom.providers.anthropic_text.prompt import WIRE
+from greenroom.providers.simulator.continuing import Beginning, going_on
 from greenroom.providers.simulator.faults import SILENT_BYTES, Place, before_place
 from greenroom.providers.simulator.openai_chat import faulty, streamed
 from greenroom.providers.simulator.openai_errors import Refused, json_reply
@@ -39,7 +40,7 @@ class TextWire(MessagesWire):
         served.dialect = DIALECT.name
         if script.answer is not None:
             return faulty(error_reply(script.answer, desk.created_s), script, DIALECT, WHOLE)
-        writer = _Writer(call, script, number)
+        writer = _Writer(call, going_on(script, call.beginning, DIALECT), number)
         if not call.stream or script.ignore_stream:
             status = 529 if script.stream_error is not None else 200
             return faulty(json_reply(status, writer.whole()), script, DIALECT, WHOLE)
@@ -109,8 +110,9 @@ def _read(body: FrozenMap) -> ChatCall:
         raise Refused(400, "max_tokens_to_sample: Input should be greater than or equal to 1")
     if _HUMAN not in prompt or "\n\nAssistant:" not in prompt.rpartition(_HUMAN)[2]:
         raise Refused(400, 'prompt must start with "\n\nHuman:" turn and end with an "\n\nAssistant:" turn')
-    asked = prompt.rpartition(_HUMAN)[2].partition("\n\nAssistant:")[0].strip()
+    asked, _, begun = prompt.rpartition(_HUMAN)[2].partition("\n\nAssistant:")
     return ChatCall(
-        model=body["model"], prompt=asked, prompt_tokens=count_tokens(prompt), stream=bool(body.get("stream")),
-        max_tokens=tokens,
+        model=body["model"], prompt=asked.strip(), prompt_tokens=count_tokens(prompt),
+        stream=bool(body.get("stream")), max_tokens=tokens,
+        beginning=Beginning(begun, in_prompt=True) if begun.strip() else None,
     )  # fmt: skip

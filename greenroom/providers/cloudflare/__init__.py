@@ -9,7 +9,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Decoder, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.cloudflare.check import check
 from greenroom.providers.cloudflare.chunks import ResponseChunks
 from greenroom.providers.cloudflare.request import http_request
@@ -26,6 +26,10 @@ class CloudflareAICodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check(request, profile_for(target.profile, target.base_url), options)
+
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """It can be asked in words to go on; there is no more on this wire."""
+        return Capabilities()
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)

@@ -8,7 +8,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.cohere.check import check
 from greenroom.providers.cohere.events import Events
 from greenroom.providers.cohere.request import http_request
@@ -27,6 +27,10 @@ class CohereChatCodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check(request, profile_for(target.profile, target.base_url), options)
+
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """It can be asked in words to go on; there is no more on this wire."""
+        return Capabilities()
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)

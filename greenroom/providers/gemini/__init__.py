@@ -4,7 +4,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.gemini.check import check
 from greenroom.providers.gemini.decode import GeminiDecoder
 from greenroom.providers.gemini.request import candidates_asked, http_request, supported
@@ -26,6 +26,10 @@ class GeminiCodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check(request, target.model, _profile(target), options)
+
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """It can be asked in words to go on; there is no more on this wire."""
+        return Capabilities()
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return http_request(call, _profile(call.target), resume)

@@ -11,9 +11,10 @@ from greenroom.providers.wire.writer import Writer
 class InteractionDecoder(WireDecoder):
     """Implements Decoder. Nothing it is fed raises; after an answer or a failure it says nothing more."""
 
-    __slots__ = ()
+    __slots__ = ("place",)
 
     def __init__(self, call: Call, resume: RetryState | None = None) -> None:
         writer, allowance = Writer(call.stream_id, call.request_id), allowance_of(call)
         events = Events(call, writer, allowance, resume)
+        self.place = events.place
         super().__init__(call, events, writer, SseDecoder(call.options.max_event_bytes), allowance)

@@ -186,6 +186,10 @@ class Events:
             self._usage_told = True
             self._writer.usage(usage)
 
+    def place(self) -> tuple[str | None, str | None]:
+        """Of `answer`, the id and the cursor alone."""
+        return self._response_id, self._token if self.is_paused else self._cursor
+
     def answer(self) -> Answer:
         """The facts known now. The cursor is the newest event's, of a pause the token that asks for the rest."""
         facts = dict(self._facts)

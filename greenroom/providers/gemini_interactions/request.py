@@ -39,6 +39,16 @@ def http_request(call: Call, profile: Profile, resume: RetryState | None = None)
     return HttpRequest("POST", f"{base}/interactions", headers, body)
 
 
+def cancel_request(call: Call, profile: Profile, interaction_id: str) -> HttpRequest:
+    """Stops an interaction that runs in the background.
+
+    Source: https://ai.google.dev/api/interactions-api (cancelInteractionById)
+    """
+    base = base_path(call.target.base_url or profile.base_url or "").removesuffix("/publishers/google")
+    path = f"{base}/interactions/{quote(interaction_id, safe='')}/cancel"
+    return HttpRequest("POST", path, request_headers(call, profile), b"{}")
+
+
 def request_body(call: Call, profile: Profile, resume: RetryState | None = None) -> dict[str, Any]:
     """The JSON object that is sent."""
     request, extra = supported(call.request, profile), thaw(call.request.extra_body)

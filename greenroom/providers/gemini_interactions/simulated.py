@@ -18,20 +18,21 @@ from greenroom.providers.simulator.openai_request import read_json
 from greenroom.providers.simulator.openai_whole import Stamp
 from greenroom.providers.simulator.reply import HttpRequest, Reply, Step
 from greenroom.providers.simulator.script import Script
-from greenroom.providers.simulator.wires import Desk, Served
+from greenroom.providers.simulator.wires import Desk, Served, only_post
 
-_PATH = re.compile(r"/.*?interactions(?:/(?P<id>[^/]+))?")
+_PATH = re.compile(r"/.*?interactions(?:/(?P<id>[^/]+)(?P<cancel>/cancel)?)?")
 _KEPT_MAX = 256
 """Interactions that this server remembers; the oldest go first."""
 
 
 class InteractionsWire:
-    """POST .../interactions, and GET .../interactions/{id} with `stream` and `last_event_id`."""
+    """POST .../interactions; below it, GET {id} with `stream` and `last_event_id`, and POST {id}/cancel."""
 
     kind = "gemini-interactions"
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, EventWriter] = OrderedDict()
+        self._cancelled: set[str] = set()
 
     def takes(self, request: HttpRequest) -> bool:
         return _PATH.fullmatch(request.path) is not None
@@ -43,7 +44,7 @@ class InteractionsWire:
         found = _PATH.fullmatch(request.path)
         assert found is not None
         if found["id"] is not None:
-            return self._again(request, unquote(found["id"]))
+            return self._about(request, unquote(found["id"]), cancels=found["cancel"] is not None)
         if request.method != "POST":
             raise Refused(405, f"Not allowed to {request.method} on {request.path}.")
         served.body = read_json(request.body)
@@ -68,14 +69,18 @@ class InteractionsWire:
         if is_kept and script.answer is None:
             self._kept[writer.interaction_id] = writer.again()
             while len(self._kept) > _KEPT_MAX:
-                self._kept.popitem(last=False)
+                self._cancelled.discard(self._kept.popitem(last=False)[0])
         return script, writer
 
-    def _again(self, request: HttpRequest, interaction_id: str) -> Reply:
-        """The same interaction without its faults: whole, or the events behind the one that is named."""
+    def _about(self, request: HttpRequest, interaction_id: str, *, cancels: bool) -> Reply:
+        """The same interaction without its faults: whole, the events behind the one that is named, or its end."""
         kept = self._kept.get(interaction_id)
-        if kept is None:
+        if kept is None or (interaction_id in self._cancelled and not cancels):
             raise Refused(404, "Requested entity was not found.")
+        if cancels:
+            only_post(request)
+            self._cancelled.add(interaction_id)
+            return json_reply(200, {"id": interaction_id, "status": "cancelled"})
         if request.method != "GET":
             raise Refused(405, f"Not allowed to {request.method} on {request.path}.")
         asked, writer = parse_qs(request.query), kept.again()

@@ -8,7 +8,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.ollama.check import check_chat
 from greenroom.providers.ollama.decode import OllamaDecoder
 from greenroom.providers.ollama.generate import check_generate, generate_request
@@ -26,6 +26,10 @@ class OllamaCodec:
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check_chat(request, profile_for(target.profile, target.base_url), options)
 
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """It can be asked in words to go on: whether a template continues a last turn, nobody tells."""
+        return Capabilities()
+
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return chat_request(call, profile_for(call.target.profile, call.target.base_url), resume)
 
@@ -40,6 +44,10 @@ class OllamaGenerateCodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check_generate(request, profile_for(target.profile, target.base_url), options)
+
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """It can be asked in words to go on: whether a template continues a last turn, nobody tells."""
+        return Capabilities()
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return generate_request(call, profile_for(call.target.profile, call.target.base_url), resume)

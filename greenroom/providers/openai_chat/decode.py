@@ -48,7 +48,8 @@ class ChatDecoder(WireDecoder):
         Without `[DONE]` an answer is whole once `choices_asked` choices have their finish reason.
         """
         writer, allowance = Writer(call.stream_id, call.request_id), allowance_of(call)
-        echo = resume.delivered_text if resume is not None and profile.prefix_echo else ""
+        echoes = resume is not None and resume.mode != "instruction" and profile.prefix_echo
+        echo = resume.delivered_text if resume is not None and echoes else ""
         self._chunks = chunks(call, writer, profile, allowance, echo, choices_asked)
         self._done = False
         framing = SseDecoder(call.options.max_event_bytes, error_field=True)

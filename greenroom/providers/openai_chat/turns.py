@@ -25,11 +25,12 @@ def continue_answer(body: dict[str, Any], resume: RetryState, profile: Profile) 
     """Asks for what follows `resume.delivered_text`, in the way that this server understands."""
     turn: dict[str, Any] = {"role": "assistant", "content": resume.delivered_text}
     body["messages"].append(turn)
-    if profile.prefix == "continue_final":
+    form = None if resume.mode == "instruction" else profile.prefix
+    if form == "continue_final":
         body |= {"add_generation_prompt": False, "continue_final_message": True}
-    elif profile.prefix == "flag":
+    elif form == "flag":
         turn["prefix"] = True
-    elif profile.prefix is None:
+    elif form is None and resume.mode != "prefix":
         body["messages"].append({"role": "user", "content": _GO_ON})
     spent = resume.spent.output_tokens or len(resume.delivered_text) // 4
     if profile.max_tokens_field in body:

@@ -8,7 +8,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Decoder, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.openai_chat.decode import ChatDecoder
 from greenroom.providers.openai_chat.request import choices_asked
 from greenroom.providers.openai_completions.check import check
@@ -30,6 +30,10 @@ class OpenAICompletionsCodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check(request, profile_for(target.profile, target.base_url), options)
+
+    def capabilities(self, target: Target) -> Capabilities:  # noqa: ARG002
+        """What was delivered is more of the prompt, on every server; nobody reads instructions."""
+        return Capabilities(prefix_continuation=True, instruction_continuation=False)
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)

@@ -4,7 +4,7 @@ from greenroom.messages.commands import HttpRequest
 from greenroom.messages.contracts import Call, Target
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.request import ChatRequest
-from greenroom.messages.retry_state import RetryState
+from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.providers.openai_responses.check import check
 from greenroom.providers.openai_responses.decode import ResponsesDecoder
 from greenroom.providers.openai_responses.request import cancel_request, http_request
@@ -25,6 +25,10 @@ class OpenAIResponsesCodec:
 
     def check(self, request: ChatRequest, target: Target, options: StreamingOptions) -> None:
         check(request, profile_for(target.profile, target.base_url), options)
+
+    def capabilities(self, target: Target) -> Capabilities:
+        """What this server does for a cut stream."""
+        return Capabilities(server_cursor=profile_for(target.profile, target.base_url).background)
 
     def encode(self, call: Call, resume: RetryState | None = None) -> HttpRequest:
         return http_request(call, profile_for(call.target.profile, call.target.base_url), resume)

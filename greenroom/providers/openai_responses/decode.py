@@ -25,7 +25,7 @@ NO_ENCRYPTED_REASONING = "no_encrypted_reasoning"
 class ResponsesDecoder(WireDecoder):
     """Implements Decoder. Nothing it is fed raises; after an answer or a failure it says nothing more."""
 
-    __slots__ = ("_model",)
+    __slots__ = ("_model", "place")
 
     def __init__(self, call: Call, resume: RetryState | None = None) -> None:
         """`resume`: the retry state of a stream that goes on behind its cursor."""
@@ -33,6 +33,7 @@ class ResponsesDecoder(WireDecoder):
         self._model = call.target.model
         events = Events(call, writer, allowance, resume)
         framing = SseDecoder(call.options.max_event_bytes, error_field=True)
+        self.place = events.place
         super().__init__(call, events, writer, framing, allowance)
 
     @override

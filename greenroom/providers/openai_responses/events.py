@@ -140,6 +140,11 @@ class Events:
             metadata=freeze_wire(self._said.facts),
         )
 
+    def place(self) -> tuple[str | None, str | None]:
+        """Of `answer`, the id and the cursor alone."""
+        last = self._numbers.last
+        return self.response_id, None if last is None else str(last)
+
     def _counted(self) -> Usage:
         whole = self.is_over and self.failure is None
         return usage_of(self._usage, "provider" if whole else "partial")

@@ -128,7 +128,7 @@ def fetched(url: str) -> bytes:
 
 def test_a_kept_interaction_is_streamed_again_from_any_event() -> None:
     with Simulator(Script(text="one two three")) as simulator:
-        completion = asked(simulator, StreamingOptions(server_resume=True, max_reconnect_attempts=0))
+        completion = asked(simulator, StreamingOptions(server_resume=True))
         place = f"{simulator.base_url}/interactions/{completion.response_id}"
         whole = fetched(f"{place}?stream=true")
         assert run(whole).choice.text == "one two three"

@@ -1,0 +1,1 @@
+"""Where retry states outlive their streams: in memory, or in a SQLite file."""
