@@ -133,7 +133,7 @@ def main() -> None:
     chance = random.Random(asked.seed)
     for durability in ("interval", "before_deliver"):
         for number in range(asked.rounds):
-            after_s = chance.uniform(0.1, 9.0)
+            after_s = chance.uniform(0.1, 7.0)
             with Simulator(SCRIPT) as simulator, tempfile.TemporaryDirectory() as folder:
                 told = one_kill(Path(folder), simulator.base_url, durability, asked.streams, after_s)
             print(
