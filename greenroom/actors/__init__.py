@@ -2,7 +2,14 @@
 
 from greenroom.actors.clock import ManualClock, SystemClock
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.errors import ActorDead, ActorFailed, AskTimeout, IgnoreStart, UnhandledMessage
+from greenroom.actors.errors import (
+    ActorDead,
+    ActorFailed,
+    AskTimeout,
+    DeathPact,
+    IgnoreStart,
+    UnhandledMessage,
+)
 from greenroom.actors.future import Future
 from greenroom.actors.handlers import receives
 from greenroom.actors.ids import with_ids
@@ -13,6 +20,7 @@ __all__ = [
     "ActorDead",
     "ActorFailed",
     "AskTimeout",
+    "DeathPact",
     "Dispatcher",
     "Future",
     "IgnoreStart",

@@ -63,7 +63,8 @@ def start_of(job: Job, mode: GoingOn, answer: Answer, deadline_left_s: float, re
     if mode == "block":
         request = asked_again(job.hop.request, stands)
         resume = resume.model_copy(update={"request": request})
-        return Start(mode, resume, Opening(seam, None, refusal, stands.calls))
+        kept = "" if stands.open_block == "json" else stands.text
+        return Start(mode, resume, Opening(seam, _trim(job, mode, kept), refusal, stands.calls))
     return Start(mode, resume, Opening(seam, _trim(job, mode, stands.text), refusal))
 
 
@@ -122,8 +123,8 @@ def _dropped(mode: ResumeMode, stands: Standing) -> Dropped:
 
 
 def _trim(job: Job, mode: ResumeMode, text: str) -> Trim | None:
-    if mode == "instruction":
-        return partial(overlap, text)
+    if mode != "prefix":
+        return partial(overlap, text) if text else None
     if job.capabilities(job.target).prefix_trims and text != text.rstrip():
         return partial(trimmed_space, text)
     return None

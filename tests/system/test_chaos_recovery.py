@@ -77,8 +77,8 @@ def test_every_stream_is_exact_or_ends_typed(weather: str, seed: int, tmp_path: 
     for numbers in _rounds(STREAMS // 2):
         offset = 0 if weather == "calm" or ONLY else 1_000_000
         plans = [plan_of(seed, offset + number) for number in numbers]
-        storm_seed = seed * 1000 + numbers.start if weather == "storm" else None
-        _play(plans, findings, tmp_path / f"{numbers.start}.db", storm_seed)
+        storm = seed * 1000 + numbers.start if weather == "storm" else None
+        _play(plans, findings, tmp_path / f"{numbers.start}.db", storm)
     print(f"\nGREENROOM_CHAOS_SEED={seed} {weather}: {findings}")
     shown = "\n".join(findings.wrong[:12])
     assert not findings.wrong, f"GREENROOM_CHAOS_SEED={seed}: {len(findings.wrong)} wrong\n{shown}"

@@ -191,6 +191,15 @@ def test_an_open_call_is_asked_for_again(wire: Wire) -> None:
     assert whole_first
 
 
+def test_text_before_an_open_call_that_is_said_again_is_left_out() -> None:
+    answer = Script(text="Let me look that up. ", tool_calls=CALLS[:1])
+    seen = Seen(OTHERS[0], [cut(answer, 9)], answer, FAST.replace(redo_open_block=True), tools=[TOOL]).check()
+    assert seen.completion.text == "Let me look that up. "
+    assert [call.complete for call in seen.completion.tool_calls] == [True]
+    (mark,) = seen.marks
+    assert getattr(mark, "overlap_removed_chars", 0) == len("Let me look that up. ")
+
+
 def test_an_open_value_is_asked_for_again() -> None:
     value = Script(text='{"a": 1, "b": [1, 2, 3]}')
     options = FAST.replace(redo_open_block=True, json_mode=True)
