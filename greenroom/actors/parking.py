@@ -23,7 +23,6 @@ from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Piece
 
-
 _STOPPED = ErrorEvidence(kind="refusal", code="stopped", message="stopped before the store had all of it")
 """Of an attempt whose answer had ended: without this it would count as completed."""
 

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""An outside judge of clients, with `greenroom chat` before it: llmock breaks its answers and tells how that went.
-=======
 """An outside judge of clients, with `greenroom chat` before it: llmock breaks its answers, and tells how it went.
->>>>>>> main
 
 Its server is no dependency: it is looked for in a venv of its own, and installed there once, or the test is
 skipped. Not all that it flags is gated: a broken event is a warning whatever the client does. The command is
