@@ -46,6 +46,7 @@ class Asked:
     streams: int
     rate: float
     seconds: float
+    warm_s: float
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ async def read_all(system: ActorSystem, asked: Asked) -> tuple[int, float]:
     while count < asked.streams:  # noqa: ASYNC110  (looking costs nothing in the window)
         await asyncio.sleep(0.01)
     # Past the first flushes: they write the requests, and load what writes JSON.
-    await asyncio.sleep(WARM_S)
+    await asyncio.sleep(asked.warm_s)
     began, cpu_s = deltas, time.process_time()
     await asyncio.sleep(asked.seconds)
     told = deltas - began, time.process_time() - cpu_s
@@ -166,9 +167,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--warm", type=float, default=WARM_S)
     parser.add_argument("--gate", action="store_true")
     given = parser.parse_args()
-    asked = Asked(given.streams, given.rate, given.seconds)
+    asked = Asked(given.streams, given.rate, given.seconds, given.warm)
     told: dict[str, list[Told]] = {case: [] for case in CASES}
     with Load() as load:
         host = load.plain().host

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def folder() -> Path:
 class Venvs:
     """Makes a venv when it is first asked for, and remembers why one cannot be had."""
 
+    pinned: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PINNED)
+    """What is installed, by the venv's name."""
     _problems: dict[str, str] = field(default_factory=dict)
 
     def python(self, home: str) -> Path | None:
@@ -36,10 +39,10 @@ class Venvs:
             return None
         place = folder() / home
         python, marker = place / "bin" / "python", place / "installed.txt"
-        wanted = "\n".join(PINNED[home])
+        wanted = "\n".join(self.pinned[home])
         if not (python.exists() and marker.exists() and marker.read_text() == wanted):
             try:
-                _install(place, python, PINNED[home])
+                _install(place, python, self.pinned[home])
             except (OSError, subprocess.SubprocessError) as error:
                 self._problems[home] = _reason(error)
                 return None

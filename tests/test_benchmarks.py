@@ -189,3 +189,15 @@ def test_the_table_shows_median_spread_and_note() -> None:
         "          unit  epoll             greenroom",
         "some row  ms    2.00 (1.00-30.0)  1,234 behind 1.6 x",
     ]
+
+
+@linux
+def test_durabilities_are_measured() -> None:
+    small = ("--streams", "4", "--seconds", "0.2", "--warm", "0.1", "--repeat", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.durability", *small],
+        cwd=ROOT, capture_output=True, text=True, timeout=55, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [line.split()[0] for line in done.stdout.splitlines()[2:]]
+    assert told == ["memory", "interval", "before_deliver", "checkpoint"]

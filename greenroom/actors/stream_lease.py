@@ -21,6 +21,9 @@ class Asking:
     def breaker(self, holder: Any, now_s: float) -> ErrorEvidence | None:
         """None: it may be sent. Else why not."""
         job = self._job
+        if job.gate.epoch != self._epoch:
+            # Its request has its end, or is about to: nobody would settle what were obtained now.
+            return ErrorEvidence(kind="crash", message="the attempt was ended before it was sent")
         if job.breakers is None:
             return None
         answer = job.breakers.reserve(Reserve(holder, job.stream_id, self._epoch, job.target.place), now_s)

@@ -16,7 +16,7 @@ all but sure, not proven: so what forbids a second request forbids this one too.
 
 from dataclasses import dataclass, field, replace
 
-from greenroom.messages.failures import ErrorClass, ErrorEvidence
+from greenroom.messages.failures import NOT_DURABLE, ErrorClass, ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import BreakerView, RetryBudgetView
@@ -163,6 +163,8 @@ def after_pause(situation: Situation) -> Next:
 
 def after_failure(evidence: ErrorEvidence, situation: Situation, options: StreamingOptions) -> Next:
     """What comes after a failed attempt."""
+    if evidence.code == NOT_DURABLE:
+        return GiveUp("what the store cannot keep is not delivered, whoever says it")
     error_class = classify(evidence)
     unsafe = _unsafe(evidence, situation, options)
     again = not situation.delivered or situation.added_nothing

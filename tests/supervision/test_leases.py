@@ -8,6 +8,7 @@ import pytest
 
 from greenroom.actors.breaker_guard import Changed, News
 from greenroom.actors.breaker_table import Breakers
+from greenroom.actors.stream_lease import Asking
 from greenroom.messages import AdmissionRefused, BreakerConfig
 from greenroom.messages.commands import Cancel
 from greenroom.messages.failures import StreamError
@@ -197,6 +198,17 @@ def test_the_supervisors_crash_keeps_no_permit(guarded: Guarded) -> None:
     live = [guarded.open() for _ in range(3)]
     guarded.rig.crash("/requests")
     assert {error_of(started).error_class for started, _ in live} == {"bug"}
+    assert guarded.table.leases == 0
+
+
+def test_an_attempt_whose_request_was_ended_is_not_sent_and_obtains_nothing(guarded: Guarded) -> None:
+    started, _ = guarded.open()
+    now_s = guarded.rig.clock.now_s()
+    guarded.rig.crash("/requests")
+    assert guarded.table.leases == 0
+    told = Asking(started.job, 1).breaker(None, now_s)
+    assert told is not None
+    assert told.kind == "crash"
     assert guarded.table.leases == 0
 
 

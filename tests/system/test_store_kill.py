@@ -129,11 +129,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--durability", nargs="+", default=["before_deliver", "interval"])
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
-    for durability in ("interval", "before_deliver"):
+    for durability in asked.durability:
         for number in range(asked.rounds):
-            after_s = chance.uniform(0.1, 9.0)
+            after_s = chance.uniform(0.1, 7.0)
             with Simulator(SCRIPT) as simulator, tempfile.TemporaryDirectory() as folder:
                 told = one_kill(Path(folder), simulator.base_url, durability, asked.streams, after_s)
             print(

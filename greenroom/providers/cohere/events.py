@@ -162,7 +162,7 @@ class Events:
             for call in half.get("tool_calls", ()):
                 self._calls.take(call)
             self._say(half, 0, EMPTY_MAP)
-        self._calls.finish(at_limit=self._over and self._reason() == "length")
+        self._calls.finish(cut=not self.is_over, at_limit=self._over and self._reason() == "length")
         if self._counted() != NO_USAGE and not self._usage_told:
             self._usage_told = True
             self._writer.usage(self._counted())

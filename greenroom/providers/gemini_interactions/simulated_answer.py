@@ -63,12 +63,13 @@ class EventWriter:
         return self._delta(0, {"text": text, "type": "text"})
 
     def ping(self, kind: str) -> bytes:
-        """A sign of life that says nothing."""
+        """A sign of life that says nothing. No event of the answer: it has no id of its own to go on from."""
         if kind in ("comment", "blank"):
             return b": keepalive\n\n" if kind == "comment" else b"\n"
         if kind == "empty_delta":
-            return self.text_event("")
-        return self._status_update()
+            empty = {"index": 0, "delta": {"text": "", "type": "text"}}
+            return self._event("step.delta", empty, numbered=False)
+        return self._event("interaction.status_update", self._in_progress(), numbered=False)
 
     def _answer(self) -> Iterator[Step]:
         script = self._script
@@ -111,9 +112,9 @@ class EventWriter:
             deltas = [{"arguments": piece, "type": "arguments_delta"} for piece in pieces]
             yield {"type": "function_call", "id": _call_id(call, number), "name": call.name}, deltas
 
-    def _event(self, kind: str, fields: dict[str, Any]) -> bytes:
-        self._number += 1
-        known = {"event_id": f"e{self._number}"} if self._with_ids else {}
+    def _event(self, kind: str, fields: dict[str, Any], *, numbered: bool = True) -> bytes:
+        self._number += numbered
+        known = {"event_id": f"e{self._number}"} if self._with_ids and numbered else {}
         body = json_bytes({**fields, "event_type": kind, **known})
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), body)
 
@@ -121,8 +122,10 @@ class EventWriter:
         return self._event("step.delta", {"index": index, "delta": delta})
 
     def _status_update(self) -> bytes:
-        told = {"interaction_id": self.interaction_id, "status": "in_progress"}
-        return self._event("interaction.status_update", told)
+        return self._event("interaction.status_update", self._in_progress())
+
+    def _in_progress(self) -> dict[str, Any]:
+        return {"interaction_id": self.interaction_id, "status": "in_progress"}
 
     def _interaction(self, status: str) -> dict[str, Any]:
         model = self._script.model or self.call.model

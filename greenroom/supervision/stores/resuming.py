@@ -112,6 +112,8 @@ def _way_on(stored: StoredStream, stands: Standing, prospect: Prospect) -> tuple
         return "fresh", "nothing was delivered: it starts again"
     if facts.options.max_reconnect_attempts == 0:
         return None, "it needs a second request, which max_reconnect_attempts=0 forbids"
+    if not facts.options.retry_on_connection_error:
+        return None, "it goes on as after a broken connection, and retry_on_connection_error is off"
     cursor_known = bool(checkpoint.response_id and checkpoint.cursor)
     rungs, no_rung = open_rungs(stands, Place(facts.request, facts.options, prospect.can, cursor_known))
     if not rungs:

@@ -157,7 +157,7 @@ class FileLock:
             text = f"is in use by {who}; one process at a time can have it"
             raise StoreLocked(str(path), text, pid) from None
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
         _locks.add(self)
 
@@ -181,7 +181,7 @@ def _lock(fd: int) -> None:
 
 
 def _pid_in(fd: int) -> int | None:
-    digits = os.pread(fd, 20, 0).strip()
+    digits = os.read(fd, 20).strip()
     return int(digits) if digits.isdigit() else None
 
 

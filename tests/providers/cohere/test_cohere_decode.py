@@ -101,6 +101,16 @@ def test_error_inside_the_stream(told: dict[str, Any], message: str) -> None:
     assert outcome.choice.text == "x"
 
 
+@pytest.mark.parametrize("last", [None, ended(finish_reason="ERROR", error="overloaded")])
+def test_a_call_that_was_cut_before_its_arguments_is_not_whole(last: dict[str, Any] | None) -> None:
+    begun, *_ = call_events(0, "{}")
+    outcome = run(sse(START, begun, *([last] if last else [])))
+    assert outcome.failure is not None
+    kinds = [delta.type for delta in outcome.deltas]
+    assert "tool_call_started" in kinds
+    assert "tool_call_completed" not in kinds
+
+
 def test_event_called_error_with_words_is_an_error() -> None:
     told = run(sse(START) + b"event: error\ndata: upstream gone\n\n").failure
     assert told is not None
