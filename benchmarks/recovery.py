@@ -5,7 +5,7 @@
 A server in a process of its own cuts streams of all that are live, one after the other, and then all at once.
 `seen to sent` is ours: from the stamp of the read that brought the end to the first byte of the next request, a
 new connection between them. `cut to arrival` is what the server measures, both processes and the kernel in it.
-Back-off is off. `--gate` exits 1 where a gate is missed.
+Back-off and breaker are off. `--gate` exits 1 where a gate is missed.
 """
 
 import argparse
@@ -107,7 +107,7 @@ async def streams_cut(args: argparse.Namespace) -> dict[str, Any]:
     server, watch = Server(args.rate), Watch()
     provider = ProviderConfig(
         profile="vllm", base_url=f"http://127.0.0.1:{server.port}/v1", max_connections=2 * args.streams,
-        pool_timeout_s=60,
+        pool_timeout_s=60, breaker={"enabled": False},
     )  # fmt: skip
     config = SystemConfig(default_model="p/m", providers={"p": provider}, options=OPTIONS, drain_s=5)
     counts = [0]
