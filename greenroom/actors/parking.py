@@ -23,6 +23,9 @@ from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Piece
 
+_STOPPED = ErrorEvidence(kind="refusal", code="stopped", message="stopped before the store had all of it")
+"""Of an attempt whose answer had ended: without this it would count as completed."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -147,11 +150,13 @@ class ParkingGate(Gate):
                 self.producer.tell(WireRead(self.epoch_opened, 0.0, end=end))
 
     def _drop_parked(self) -> None:
+        lost = _STOPPED if self._parked else None
         self._parked.clear()
         self._parked_bytes = 0
-        self._settle()
+        self._settle(lost)
 
-    def _settle(self) -> None:
+    def _settle(self, lost: ErrorEvidence | None = None) -> None:
+        """`lost`: why not all that was taken is delivered, beside a refusal of the store."""
         then, self._then = self._then, None
         if then is not None:
-            then(self._refusal)
+            then(self._refusal or lost)

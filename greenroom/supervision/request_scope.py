@@ -17,6 +17,7 @@ from typing import Any
 
 from greenroom.actors.handlers import receives
 from greenroom.actors.job import Job
+from greenroom.actors.parking import unkept
 from greenroom.actors.ref import Ref
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.answer import NO_ANSWER, Answer
@@ -113,19 +114,35 @@ class RequestScope(RequestEnding):
 
     @receives(AttemptOver)
     def on_attempt_over(self, over: AttemptOver) -> None:
-        if over.epoch == self._epoch:
+        if over.epoch != self._epoch:
+            return
+        if self._stream is None:
+            self._attempt_ended(over)
+        else:
             self._over = over
 
     @receives(Down)
     def on_down(self, down: Down) -> None:
         if down.ref == self._stream:
             self._stream = None
-            text = f"the stream actor died: {why(down)}"
-            self._attempt_ended(self._over or crashed_attempt(self._job, self._epoch, text))
+            if self._over is not None:
+                self._attempt_ended(self._over)
+            else:
+                self._crashed(f"the stream actor died: {why(down)}")
         elif down.ref == self._aggregator:
             self._aggregator_died()
         elif down.ref in self._cancels:
             self._cancel_over(down.ref)
+
+    def _crashed(self, text: str) -> None:
+        """What it had taken may be parked, and is delivered before anything is decided on."""
+        job, epoch, me = self._job, self._epoch, self.ref
+
+        def settled(refusal: ErrorEvidence | None) -> None:
+            over = crashed_attempt(job, epoch, text)
+            me.tell(over if refusal is None else unkept(over, refusal))
+
+        self._gate.settled(settled)
 
     def _attempt_ended(self, over: AttemptOver) -> None:
         self._tried = replace(self._tried, views=settle(self._job, over, self.clock.now_s()))
@@ -316,9 +333,10 @@ class RequestScope(RequestEnding):
         self._stopped_by = by
         if self._state == "waiting":
             self._stopped_waiting()
-        elif self._stream is not None:
+        else:
             self._gate.fence()
-            self._stream.tell_control(Cancel(by, self._epoch))
+            if self._stream is not None:
+                self._stream.tell_control(Cancel(by, self._epoch))
 
     def _stopped_waiting(self) -> None:
         if self._back_off is not None:

@@ -6,7 +6,12 @@ import pytest
 
 from greenroom.messages.attach_errors import NoStoredStream, StreamInUse
 from greenroom.messages.commands import CancelAll, GetStatistics
-from greenroom.messages.failures import ConnectionFailed, StreamCancelled, StreamNotDurable
+from greenroom.messages.failures import (
+    ConnectionFailed,
+    InternalError,
+    StreamCancelled,
+    StreamNotDurable,
+)
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.statistics import RetryStoreStatistics
 from greenroom.messages.store_errors import StoreUnavailable
@@ -187,6 +192,52 @@ def test_a_cancel_does_not_wait_for_it_and_leaves_nothing(rig: KeepingRig) -> No
     rig.store.let_go()
     rig.settle()
     assert rig.text("s1") is None
+
+
+def test_what_ended_and_is_not_in_the_store_is_not_completed_by_a_cancel(rig: KeepingRig) -> None:
+    started, wire = rig.durable("before_deliver")
+    wire.send("t a")
+    rig.store.mood = "hangs"
+    wire.send("t b", "done").end()
+    started.stream.cancel()
+    rig.settle()
+    error = error_of(started)
+    assert isinstance(error, StreamCancelled)
+    assert error.partial is not None
+    assert error.partial.text == "a"
+    rig.store.let_go()
+    rig.settle()
+
+
+def test_a_crash_is_decided_on_when_the_store_has_what_came_before_it(rig: KeepingRig) -> None:
+    started, wire = rig.durable("before_deliver")
+    wire.send("t a")
+    rig.store.mood = "hangs"
+    wire.send("t b")
+    rig.crash("/requests/s1/stream-1")
+    assert not started.stream.done
+    rig.store.let_go()
+    rig.settle()
+    error = error_of(started)
+    assert isinstance(error, InternalError)
+    assert error.partial is not None
+    assert (error.partial.text, seen(started)) == ("ab", "ab")
+
+
+def test_a_cancel_does_not_wait_for_what_a_crash_left(rig: KeepingRig) -> None:
+    started, wire = rig.durable("before_deliver")
+    wire.send("t a")
+    rig.store.mood = "hangs"
+    wire.send("t b")
+    rig.crash("/requests/s1/stream-1")
+    started.stream.cancel()
+    rig.settle()
+    error = error_of(started)
+    assert isinstance(error, StreamCancelled)
+    assert error.partial is not None
+    assert error.partial.text == "a"
+    rig.store.let_go()
+    rig.settle()
 
 
 @pytest.mark.parametrize("mood", ["full", "hangs"])
