@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from greenroom import Delta
 
 LIMIT_S = 20.0
+RESIDENTS = 7
+"""Actors of a system without providers: root, services with catalogue, breakers and store, endpoints, requests."""
 
 
 def text_of(deltas: Iterable[Delta]) -> str:

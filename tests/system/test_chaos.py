@@ -34,6 +34,8 @@ from greenroom.providers.simulator import Simulator
 from greenroom.supervision import Backoff, SupervisorOptions, root
 from greenroom.supervision.request_scope import RequestScope
 
+from tests_system import RESIDENTS
+
 SECONDS = {"reactor": 6.0, "requests": 2.5, "wires": 2.5}
 if "GREENROOM_CHAOS_S" in os.environ:
     SECONDS = dict.fromkeys(SECONDS, float(os.environ["GREENROOM_CHAOS_S"]))
@@ -165,8 +167,7 @@ def _settled(system: ActorSystem) -> Any:
 
 
 def _at_rest(system: ActorSystem) -> int:
-    """Root, requests, services with the catalogue and the breakers', endpoints with a connection for each."""
-    return 6 + len(system.config.providers)
+    return RESIDENTS + len(system.config.providers)
 
 
 def _keepers() -> list[str]:

@@ -20,7 +20,7 @@ from greenroom import (
 )
 from greenroom.providers.simulator import Cut, ModelRule, Script, Simulator, SimulatorRules, Stall
 
-from tests_system import LIMIT_S
+from tests_system import LIMIT_S, RESIDENTS
 
 COUNT = 1000
 LEAKS = 2000
@@ -93,7 +93,7 @@ def test_nothing_is_left_of_two_thousand_streams(start: object) -> None:
         assert statistics.requests.live == 0
         assert statistics.endpoints[0].busy == statistics.endpoints[0].waiting == 0
         # root, requests, services, endpoints, the catalogue, the breakers', one connection
-        assert statistics.runtime.actors == 7
+        assert statistics.runtime.actors == RESIDENTS + 1
         assert set(threading.enumerate()) <= threads
     gc.collect()
 
@@ -132,7 +132,7 @@ def _settled(system: ActorSystem) -> SystemStatistics:
         statistics = system.statistics()
         if (
             statistics.requests.live == 0
-            and statistics.runtime.actors == 7
+            and statistics.runtime.actors == RESIDENTS + 1
             and not statistics.endpoints[0].busy
         ):
             return statistics

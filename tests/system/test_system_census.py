@@ -5,7 +5,8 @@ import pytest
 from greenroom import ActorSystem, ChatRequest, InvalidInput, SystemStopped
 from greenroom.providers.simulator import Script, Simulator
 
-RESIDENTS = ["/", "/services", "/services/models", "/endpoints", "/endpoints/sim", "/requests"]
+SERVICES = ["/services/store", "/services/models", "/services/breakers"]
+RESIDENTS = ["/", "/services", *SERVICES, "/endpoints", "/endpoints/sim", "/requests"]
 
 
 def test_shows_the_tree_with_a_live_stream_in_it(system: ActorSystem, simulator: Simulator) -> None:

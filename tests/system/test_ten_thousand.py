@@ -33,7 +33,7 @@ from greenroom import (
     SystemConfig,
 )
 
-from tests_system import LIMIT_S, wait_until
+from tests_system import LIMIT_S, RESIDENTS, wait_until
 
 STREAMS = 10_000
 AT_ONCE = 500
@@ -128,7 +128,7 @@ def check_nothing_lives(system: ActorSystem, port: int) -> None:
     wait_until(lambda: (endpoint().busy, endpoint().waiting, endpoint().connecting) == (0, 0, 0))
     wait_until(lambda: endpoint().idle == 0)
     # root, requests, services, endpoints, the catalogue, the breakers', one connection
-    wait_until(lambda: system._dispatcher.statistics().actors == 7)
+    wait_until(lambda: system._dispatcher.statistics().actors == RESIDENTS + 1)
     wait_until(lambda: system._dispatcher.statistics().timers == 0)
     # Cancelled timers wait in the heap, bounded by those that were alive at once; here they would be noise.
     system._dispatcher.call(system._dispatcher._timers._compact)
