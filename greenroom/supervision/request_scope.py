@@ -93,6 +93,10 @@ class RequestScope(RequestEnding):
     # ---- attempts
 
     def _attempt(self) -> None:
+        if self._job.channel.end is not None:
+            # By the successor of a requests supervisor that was killed: nobody would settle what begins now.
+            self.stop()
+            return
         earlier, self._earlier = self._earlier, None
         if earlier is not None:
             self._decide(earlier)

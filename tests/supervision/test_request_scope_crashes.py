@@ -9,6 +9,7 @@ from greenroom.messages.failures import (
     InternalError,
 )
 from greenroom.supervision.request_ending import AGGREGATORS_MAX
+from greenroom.supervision.requests import closing, judged
 
 from request_path import PATIENT, Rig, error_of
 
@@ -29,6 +30,18 @@ def test_a_stream_that_dies_before_content_is_tried_again(rig: Rig) -> None:
     rig.wire.head().send("t a", "done").end()
     assert started.stream.result(timeout=0).text == "a"
     assert started.channel.ends[0].attempts[0].error_class == "bug"
+
+
+def test_a_request_that_has_its_end_is_not_tried_again(rig: Rig) -> None:
+    started, _ = rig.open()
+    rig.crash("/requests/s1/stream-1")
+    count = len(rig.transport.wires)
+    evidence = ErrorEvidence(kind="crash", message="ended by a successor")
+    end = closing(started.job, judged(started.job, evidence), 0.0)
+    rig.dispatcher.call(started.channel.close, end)
+    rig.advance(5)
+    assert len(rig.transport.wires) == count
+    assert isinstance(error_of(started), InternalError)
 
 
 def test_a_stream_that_dies_after_content_fails_with_what_was_delivered(rig: Rig) -> None:

@@ -115,7 +115,9 @@ class Plan:
     @property
     def must_complete(self) -> bool:
         """Nothing that goes wrong is beyond what the policy mends."""
-        mends = self.options.on_cut == "reset" and len(self.faults) <= self.options.max_reconnect_attempts
+        # A cursor with nothing behind it costs a retry of its own.
+        retries = len(self.faults) * (1 + self.options.server_resume)
+        mends = self.options.on_cut == "reset" and retries <= self.options.max_reconnect_attempts
         harmless = self.crash is None or self.crash[0] == "aggregator"
         lasting = any(fault in LASTING for fault in self.faults)
         return mends and harmless and not lasting and self.options.deadline_s >= DEADLINE_S
@@ -164,7 +166,9 @@ def plan_of(seed: int, number: int) -> Plan:
             chunk_size=pieces, dialect=here.dialect
         )
         # Bytes that are no UTF-8 are read as such marks; a text with marks in it is gone on with by none of these.
-        fault = luck.choice([fault for fault in _FAULTS if fault != GARBLES or count == 1])
+        fault = luck.choice(
+            [fault for fault in _FAULTS if fault != GARBLES or (count == 1 and form != "reasoning")]
+        )
         scripts.append(base.replace(**_FAULTS[fault](luck)))
         faults.append(fault)
     last = _script(number, count if varies else 0, form).replace(chunk_size=pieces, dialect=here.dialect)
