@@ -106,22 +106,33 @@ class Reader:
                     now.calls.append(call)
                 call.name, call.arguments, call.complete = delta.name, delta.arguments, True
 
-    def standing(self, upto: int | None = None) -> Segment:
-        """What of these segments was not taken back."""
+    def standing(self) -> Segment:
+        """What was not taken back."""
         whole = Segment()
-        for segment in self.segments[:upto]:
-            match segment.mark:
-                case StreamReset():
-                    whole = Segment()
-                case StreamSeam(dropped="json"):
-                    whole.drop_last("text")
-                case StreamSeam(dropped="tool_call"):
-                    whole.calls = [call for call in whole.calls if call.complete]
-                case StreamSeam(dropped="reasoning"):
-                    whole.drop_last("reasoning")
+        for segment in self.segments:
+            whole = _behind(segment.mark, whole)
             whole.runs += segment.runs
-            whole.calls = [*whole.calls, *segment.calls]
+            whole.calls += segment.calls
         return whole
+
+    def standing_before(self, number: int) -> Segment:
+        """What a segment goes on from: its mark has taken back what it takes back."""
+        earlier = Reader()
+        earlier.segments = self.segments[:number]
+        return _behind(self.segments[number].mark, earlier.standing())
+
+
+def _behind(mark: StreamSeam | StreamReset | None, whole: Segment) -> Segment:
+    match mark:
+        case StreamReset():
+            return Segment()
+        case StreamSeam(dropped="json"):
+            whole.drop_last("text")
+        case StreamSeam(dropped="tool_call"):
+            whole.calls = [call for call in whole.calls if call.complete]
+        case StreamSeam(dropped="reasoning"):
+            whole.drop_last("reasoning")
+    return whole
 
 
 def verdict(
@@ -135,7 +146,7 @@ def verdict(
     whole = end.outcome == "completed"
     for number, segment in enumerate(reader.segments):
         wrong += _mark_allowed(plan, segment)
-        before = reader.standing(number)
+        before = reader.standing_before(number)
         last = whole and number == len(reader.segments) - 1
         if not any(_comes_from(said, segment, before, last) for said in plan.said):
             what = "whole " if last else ""
@@ -170,7 +181,7 @@ def _comes_from(said: Said, segment: Segment, before: Segment, whole: bool) -> b
     mark = segment.mark
     text = said.text
     got = segment.text.replace(GARBLED, "")
-    if isinstance(mark, StreamSeam) and mark.mode in ("prefix", "instruction"):
+    if isinstance(mark, StreamSeam):
         taken_off = len(before.text) if mark.mode == "prefix" else mark.overlap_removed_chars
         if taken_off > len(text) or not before.text.endswith(text[:taken_off]):
             return False
