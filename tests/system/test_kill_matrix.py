@@ -61,7 +61,8 @@ class Ground:
         """As new: the next request completes, and each actor that is to be there is."""
         self.simulator.set_default(Script(text=TEXT))
         assert self.system.stream(ChatRequest(messages="again")).result(timeout=LIMIT_S).text == TEXT
-        at_rest = ["/", "/endpoints", "/endpoints/sim", "/requests", "/services", "/services/models"]
+        services = [f"/services/{name}" for name in ("breakers", "models", "store")]
+        at_rest = ["/", "/endpoints", "/endpoints/sim", "/requests", "/services", *services]
         wait_for(lambda: sorted(self.system._dispatcher.live_paths()) == at_rest)
         (endpoint,) = self.system.statistics().endpoints
         assert (endpoint.busy, endpoint.waiting, endpoint.connecting) == (0, 0, 0)
@@ -110,6 +111,8 @@ HITS = {
     ("requests", "/requests"): ("ended", "ended"),
     ("connection", "/sim"): ("saved", "saved"),
     ("model_catalog", "/models"): ("saved", "saved"),
+    ("circuit_breaker", "/breakers"): ("saved", "saved"),
+    ("state_keeper", "/store"): ("saved", "saved"),
     ("supervisor", "/services"): ("saved", "saved"),
     ("supervisor", "/endpoints"): ("saved", "cut"),
     ("aggregator", ""): ("", "saved"),
