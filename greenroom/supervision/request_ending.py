@@ -18,6 +18,7 @@ from greenroom.messages.completion import Completion, Outcome
 from greenroom.messages.failures import Failure
 from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Reply
+from greenroom.supervision.json_answers import held_to_json
 from greenroom.supervision.model_match import matches, request_over
 from greenroom.supervision.scope_alarms import FoldOverdue
 from greenroom.supervision.scope_events import ScopeTeller
@@ -135,6 +136,7 @@ class RequestEnding(LoopActor):
         if self._closed:
             return
         self._closed = True
+        completion = held_to_json(completion, self._job, self._epoch)
         if self._job.channel.close(completion):
             self._tell.over(completion, self._stopped_by, self._gate.checkpoint.seq)
             self._supervisor.tell(request_over(self._job.target, completion, self._epoch))
