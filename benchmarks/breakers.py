@@ -55,10 +55,12 @@ def job(number: int, breakers: Breakers | None) -> Job:
         request=request, options=options, codec=unused, connection=unused, api_keys=ApiKeys(), headers=(),
         target=Target("p", "openai-chat", "m", base_url="https://api.example/v1"), adjust=lambda _: None,
     )  # fmt: skip
-    return Job(
+    made = Job(
         stream_id=f"s{number}", request_id=f"r{number}", request=request, options=options,
         channel=Channel(options), hop=hop, started_s=100.0, started_at=0.0, breakers=breakers,
     )  # fmt: skip
+    made.gate.open_epoch(1)
+    return made
 
 
 def cpu_us(work: Callable[[], None], requests: int) -> float:

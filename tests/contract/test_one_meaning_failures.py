@@ -14,6 +14,7 @@ from greenroom.providers.simulator.script_faults import Garbage, HttpAnswer
 
 LIMIT_S = 20.0
 QUICK = StreamingOptions(
+    continue_prefix=False,
     backoff_initial_s=0.001, backoff_max_s=0.002, max_reconnect_attempts=1, content_gap_timeout_s=0.2,
     first_content_timeout_s=0.2, local_first_content_timeout_s=0.2, max_silent_s=0.4,
 )  # fmt: skip
