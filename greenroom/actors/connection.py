@@ -94,12 +94,15 @@ class Connection(LoopActor):
                 self.watch(holder)
             else:
                 del self._holders[holder]
+        for holder in self._table.left_behind():
+            self.watch(holder)
         self._sweep_later()
 
     def on_stop(self) -> None:
         self._table.closed = True
         for wire in list(self._wires.values()):
             wire.abort()
+        self._table.abort_left_behind()
         for link in [*self._pool.links(), *self._table.fresh]:
             link.close()
         self._transport.close()
@@ -135,6 +138,7 @@ class Connection(LoopActor):
     def on_down(self, message: Down) -> None:
         key = self._holders.pop(message.ref, None)
         if key is None:
+            self._table.abort_left_behind(message.ref)
             return
         if message.reason == "normal" and key in self._wires:
             # Its answer was whole: the body's last bytes may still be on their way.
@@ -245,6 +249,7 @@ class Connection(LoopActor):
 
         def free() -> None:
             if table.closed:
+                wires.pop(key, None)
                 link.close()
             else:
                 # Not `tell`: a socket's callback runs with the ids of whoever opened the socket.

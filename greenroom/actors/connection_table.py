@@ -24,6 +24,9 @@ class Table:
     fresh: set[Link] = field(default_factory=set)
     """Connected, and not yet in the pool: their news is on its way."""
 
+    former: "list[Table]" = field(default_factory=list, repr=False)
+    """Dropped ones with exchanges that still run: one list for all tables of an endpoint."""
+
     def rest(self) -> list[Link]:
         """Nobody will use these any more: links without a live exchange. They are the caller's to close."""
         links = [*self.pool.recover(self.wires), *self.fresh]
@@ -36,6 +39,23 @@ class Table:
         for link in [*self.rest(), *(idle.link for idle in self.pool.idle)]:
             link.close()
         self.pool.idle.clear()
+        if self.wires:
+            self.former.append(self)
+
+    def left_behind(self) -> list[Any]:
+        """Holders of exchanges that dropped tables still have: nobody else watches them."""
+        self.former[:] = [table for table in self.former if table.wires]
+        return [
+            holder for table in self.former for holder, key in table.holders.items() if key in table.wires
+        ]
+
+    def abort_left_behind(self, holder: Any = None) -> None:
+        """The exchange that the holder had from a dropped table is over; without a holder, all of them."""
+        for table in self.former:
+            keys = list(table.wires) if holder is None else [table.holders.pop(holder, None)]
+            for key in keys:
+                if key is not None and (wire := table.wires.pop(key, None)) is not None:
+                    wire.abort()
 
     def check(self) -> None:
         """Raises ValueError where no next incarnation should have it."""

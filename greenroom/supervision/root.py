@@ -54,11 +54,12 @@ def branch(name: str, children: Iterable[ChildSpec]) -> ChildSpec:
 
 def connection(name: str, config: ProviderConfig, transport: Transport, cell: Any) -> ChildSpec:
     """The connection actor of one provider. Its pool outlives it in the cell."""
+    former: list[Table] = []
     return ChildSpec(
         name, Connection, (name, config, transport), cell=cell, check=Table.check,
-        state=partial(_table, config.max_connections, config.keep_alive_s),
+        state=partial(_table, config.max_connections, config.keep_alive_s, former),
     )  # fmt: skip
 
 
-def _table(max_connections: int, keep_alive_s: float) -> Table:
-    return Table(Pool(max_connections, keep_alive_s))
+def _table(max_connections: int, keep_alive_s: float, former: list[Table]) -> Table:
+    return Table(Pool(max_connections, keep_alive_s), former=former)

@@ -106,9 +106,29 @@ def test_a_stream_whose_table_was_dropped_leaves_no_exchange_behind(rig: Rig) ->
     wire.head().send("t a")
     for _ in range(2):
         rig.crash("/endpoints/fake")
+    assert not wire.aborted
     rig.actor("/requests/s1/stream-1").ref.kill()
     rig.settle()
-    wire.send("t b")
+    assert wire.aborted, "the next incarnation watches the holders of the dropped table too"
+
+
+def test_nor_does_one_that_dies_while_nobody_is_there_to_watch(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("t a")
+    rig.crash_into_wait("/endpoints/fake")
+    rig.actor("/requests/s1/stream-1").ref.kill()
+    rig.settle()
+    rig.advance(1)
+    assert wire.aborted
+
+
+def test_a_system_that_stops_closes_the_exchanges_of_dropped_tables(rig: Rig) -> None:
+    _, wire = rig.open()
+    wire.head().send("t a")
+    for _ in range(2):
+        rig.crash("/endpoints/fake")
+    rig.actor("/endpoints").ref.kill()
+    rig.settle()
     assert wire.aborted
 
 
