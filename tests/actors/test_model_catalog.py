@@ -179,6 +179,7 @@ def test_a_fetch_that_hangs_is_overdue_and_never_doubled(desk: Desk) -> None:
     desk.source.release.clear()
     first = desk.ask(timeout_s=100)
     settle(desk.dispatcher)
+    assert desk.source.asked.wait(LIMIT_S), "its thread is another one"
     desk.clock.advance(model_catalog.FETCH_TIMEOUT_S + model_catalog.OVERDUE_S + 1)
     failure = first.get(timeout=LIMIT_S).failure
     assert failure is not None
