@@ -25,6 +25,9 @@ from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import connection
 
+ADJUSTMENTS_MAX = 256
+"""Facts that are kept of one server. Most are of one model, and names of models come from requests; what goes is
+learnt again by one refused request."""
 THREADS_END_S = 1.0
 """Interrupted connections end in a moment; what hangs longer is left to end with the process."""
 
@@ -46,6 +49,8 @@ class Endpoint:
         self._own_model_names = profile.own_model_names
         self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
+        self._learnt: dict[str, None] = {}
+        """In the order in which it was; `_adjustments` is the same for requests."""
         self._adjustments: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._asker: Standing | None = None
@@ -89,9 +94,13 @@ class Endpoint:
         return rate_limits_of(head.headers, self._limit_windows_s, at)
 
     def adjust(self, patch: str) -> None:
-        """Remember a fact about the server for later requests."""
+        """Remember a fact about the server for later requests, of `ADJUSTMENTS_MAX` the newest."""
         with self._lock:
-            self._adjustments |= {patch}
+            self._learnt.pop(patch, None)
+            self._learnt[patch] = None
+            if len(self._learnt) > ADJUSTMENTS_MAX:
+                del self._learnt[next(iter(self._learnt))]
+            self._adjustments = frozenset(self._learnt)
 
     def close(self) -> None:
         """Its threads, if it has any, end with what they are doing now. Waits for those of connections, for

@@ -29,6 +29,7 @@ from greenroom.messages.commands import (
     ReaderGone,
 )
 from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.retry_state import NO_PREFIX
 from greenroom.messages.signals import AskFailed, Down, Reply
 from greenroom.supervision.attempts import (
     NO_RETRIES_LEFT,
@@ -185,7 +186,7 @@ class RequestScope(RequestEnding):
         mode = self._start.mode
         self._tried = replace(self._tried, ruled_out=self._tried.ruled_out | {mode})
         if mode == "prefix" and evidence.kind == "http" and evidence.status == 400:
-            self._job.adjust(f"no_prefix:{self._job.target.model}")
+            self._job.adjust(f"{NO_PREFIX}:{self._job.target.model}")
 
     def _situation(self, over: AttemptOver) -> Situation:
         tried = replace(self._tried, start=self._start, deadline_left_s=self._deadline_left_s())
