@@ -167,7 +167,7 @@ class Supervisor(LoopActor):
             cell = self._cells.get(name) or member.spec.cell
             if cell is None:
                 continue  # it never was started, or is given up: no cell is its own any more
-            info = member.info(name, None, now_s)
+            info = member.info(None, now_s)
             yield cell, {
                 "state": info.status, "restart": info.restart, "restarts": info.restarts, "wait_s": info.wait_s,
                 "supervised": not member.adopted,
