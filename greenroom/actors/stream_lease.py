@@ -20,7 +20,7 @@ class Asking:
         """None: it may be sent. Else why not."""
         job = self._job
         if job.gate.epoch != self._epoch:
-            # Its request has its end, or is about to: nobody would settle what were obtained now.
+            # Its request has its end, or is about to: nobody would settle what was obtained now.
             return ErrorEvidence(kind="crash", message="the attempt was ended before it was sent")
         if job.breakers is None:
             return None
