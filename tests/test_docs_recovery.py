@@ -18,7 +18,7 @@ STORE = (DOCS / "retry-store.md").read_text()
 
 
 def first_cells(page: str, head: str) -> list[str]:
-    table = page.split(f"| {head} |")[1].split("\n\n")[0]
+    table = page.split(f"| {head} |")[1].split("\n\n", maxsplit=1)[0]
     return [line.strip("| ").split(" | ")[0] for line in table.splitlines()[2:]]
 
 
