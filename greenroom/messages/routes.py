@@ -115,6 +115,8 @@ class RouteConfig(Input):
     @model_validator(mode="before")
     @classmethod
     def _list_is_hops(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            raise ValueError("must be a list of models, such as ['openai/gpt-5', 'anthropic'], or a table")
         return {"hops": given} if isinstance(given, (list, tuple)) else given
 
     @model_validator(mode="after")
