@@ -156,7 +156,11 @@ class ActorSystem(Observed, Recovering):
         self._started = True
         self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
         if self.config.retry_store.at_start == "resume":
-            self._resume_all()
+            try:
+                self._resume_all()
+            except BaseException:
+                self.stop(drain_s=0.0)
+                raise
 
     # ---- requests
 
