@@ -97,6 +97,8 @@ class History:
         An attempt that reads a kept answer on tells what the whole of it took: that replaces what was told
         before. Where an attempt said something and told no count, the sum is `partial`.
         """
+        if len(self.records) == 1:
+            return self.records[0].usage
         told = self._told()
         spent = NO_USAGE
         for _, usage, _ in told:
@@ -108,6 +110,8 @@ class History:
     @property
     def spent_usd(self) -> float | None:
         """What all attempts cost together. None: none of them was counted, or one that was has no known price."""
+        if len(self.records) == 1:
+            return self.records[0].cost_usd
         told = [(record, usage) for record, usage, _ in self._told() if usage != NO_USAGE]
         costs = [self._priced(record.provider, record.model, usage) for record, usage in told]
         known = [cost for cost in costs if cost is not None]

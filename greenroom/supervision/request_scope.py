@@ -150,11 +150,13 @@ class RequestScope(RequestEnding):
         self._gate.settled(settled)
 
     def _attempt_ended(self, over: AttemptOver) -> None:
-        self._tried = replace(self._tried, views=settle(self._job, over, self.clock.now_s()))
+        views = settle(self._job, over, self.clock.now_s())
         if over.outcome == "completed":
             self._record(over, "completed")
             self._end("completed", over.answer)
-        elif self._stopped_by is not None:
+            return
+        self._tried = replace(self._tried, views=views)
+        if self._stopped_by is not None:
             self._record(over, "cancelled")
             self._abandon(over)
             self._end_stopped(over.answer)
