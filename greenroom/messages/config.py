@@ -127,7 +127,10 @@ def _base_url(url: str) -> str:
 def _priced(name: str) -> str:
     provider, _, model = name.partition("/")
     if not provider or not model:
-        raise ValueError("must be provider/model, or provider/* for all others of that provider")
+        raise ValueError(
+            "must be provider/model, or provider/* for all others of that provider; in a file in quotes: "
+            '[prices."openai/gpt-5"]'
+        )
     return name
 
 

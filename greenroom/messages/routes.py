@@ -130,6 +130,15 @@ class RouteConfig(Input):
         return self
 
     @model_validator(mode="after")
+    def _retries_are_allowed(self) -> Self:
+        most = 100 if self.options is None else self.options.max_reconnect_attempts
+        for place, hop in enumerate(self.hops):
+            if hop.retries > most:
+                text = f"must be at most the route's options.max_reconnect_attempts ({most})"
+                raise InvalidInput.at(f"hops.{place}.retries", text, hop.retries)
+        return self
+
+    @model_validator(mode="after")
     def _one_hop_begins(self) -> Self:
         if all(hop.after for hop in self.hops):
             raise InvalidInput.at("hops", "must not all have `after`; one of them has to be the first")

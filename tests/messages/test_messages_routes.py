@@ -84,6 +84,10 @@ def test_a_route_in_a_route_stands_for_its_hops() -> None:
             {"r": {"hops": ["a/x"], "options": {"durability": "before_deliver"}}},
             "routes.r.options.durability", "'before_deliver': needs a retry store that is a file",
         ),
+        (
+            {"r": {"hops": ["b", {"model": "a/x", "retries": 2}], "options": {"max_reconnect_attempts": 1}}},
+            "routes.r.hops.1.retries", "2: must be at most the route's options.max_reconnect_attempts (1)",
+        ),
         ({"r": {"hops": ["a/x"], "rounds": 0}}, "routes.r.rounds", "greater than or equal to 1"),
         ({"r": {"hops": ["a/x"], "order": "random"}}, "routes.r.order", "must be 'listed' or 'weighted'"),
     ],
@@ -135,7 +139,8 @@ def test_a_price_is_for_a_model_or_for_all_of_a_provider() -> None:
     price = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
     assert config({}, prices={"a/x": price, "b/*": price, "elsewhere/y": price})
     assert problems({}, prices={"a": price}) == {
-        "prices.a": "'a': must be provider/model, or provider/* for all others of that provider"
+        "prices.a": "'a': must be provider/model, or provider/* for all others of that provider; "
+        'in a file in quotes: [prices."openai/gpt-5"]'
     }
     found = problems({}, prices={"a/x": {"input_usd_per_mtok": -1, "output_usd_per_mtok": 2}})
     assert list(found) == ["prices.a/x.input_usd_per_mtok"]
