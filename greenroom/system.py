@@ -31,7 +31,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.argument_types import check_sink, check_type
+from greenroom.messages.argument_types import check_part, check_seq, check_type
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -49,7 +49,7 @@ from greenroom.messages.signals import Ids
 from greenroom.messages.stored import StreamFacts
 from greenroom.observed import Observed
 from greenroom.providers.capabilities import capabilities_of
-from greenroom.providers.pricing import PriceList
+from greenroom.providers.pricing import price_book
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import Router, new_id, resolve
 from greenroom.supervision.absences import Absences
@@ -64,7 +64,7 @@ from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
-    from greenroom.messages.contracts import Clock, EventSink
+    from greenroom.messages.contracts import Clock, EventSink, PriceBook
 
 # Silent by default: without a handler of the host's, logging would print our warnings on stderr.
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
@@ -77,7 +77,12 @@ class ActorSystem(Observed, Recovering):
     """
 
     def __init__(
-        self, config: SystemConfig, *, clock: "Clock | None" = None, events: "EventSink | None" = None
+        self,
+        config: SystemConfig,
+        *,
+        clock: "Clock | None" = None,
+        events: "EventSink | None" = None,
+        prices: "PriceBook | None" = None,
     ) -> None:
         self.config = config
         self._sink = events or StructlogSink()
@@ -86,7 +91,7 @@ class ActorSystem(Observed, Recovering):
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
         self._hubs = WakeHubs(self._dispatcher)
-        self._prices = PriceList(config.prices)
+        self._prices = price_book(config.prices, prices)
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -117,8 +122,11 @@ class ActorSystem(Observed, Recovering):
         *,
         clock: "Clock | None" = None,
         events: "EventSink | None" = None,
+        prices: "PriceBook | None" = None,
     ) -> Self:
         """A running system. `config` None reads the environment and greenroom.toml (see `greenroom.config`).
+
+        `prices` is asked for costs before the configured ones are, on the dispatcher thread: it must not block.
 
         Raises ConfigError or InvalidInput for configuration that cannot work; opens no connection.
         """
@@ -127,8 +135,10 @@ class ActorSystem(Observed, Recovering):
 
             config = load_config()
         check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
-        check_sink(events)
-        system = cls(config, clock=clock, events=events)
+        check_part(clock, "clock", "Clock", ("now_s", "wall_s"))
+        check_part(events, "events", "EventSink", ("wants", "emit"))
+        check_part(prices, "prices", "PriceBook", ("cost_usd",))
+        system = cls(config, clock=clock, events=events, prices=prices)
         system._run()
         return system
 
@@ -146,7 +156,11 @@ class ActorSystem(Observed, Recovering):
         self._started = True
         self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
         if self.config.retry_store.at_start == "resume":
-            self._resume_all()
+            try:
+                self._resume_all()
+            except BaseException:
+                self.stop(drain_s=0.0)
+                raise
 
     # ---- requests
 
@@ -213,10 +227,7 @@ class ActorSystem(Observed, Recovering):
         """
         self._check_open()
         check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
-        if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
-            raise InvalidInput.at(
-                "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
-            )
+        check_seq(after_seq)
 
         def work() -> tuple[Channel, Job, Any]:
             live = self._live.get(stream_id)

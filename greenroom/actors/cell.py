@@ -43,7 +43,7 @@ class Cell(Mailbox):
         self._ended: tuple[ExitReason, BaseException | None, int] | None = None
         """How the last incarnation ended, and its number. Not its Down: that holds a ref to this."""
         self.state: Any = None
-        """For the owner: what must survive a crash of the actor (a limiter's tables)."""
+        """For the owner: what must survive a crash of the actor (a connection's pool)."""
         self.watchers: dict[Watch, None] | None = None
         self._cls: type[LoopActorHooks] | None = None
         self._killing: tuple[ExitReason, int] | None = None

@@ -105,7 +105,7 @@ class StreamActor(Keyed):
             return
         request, self._decoder = made
         # Last of all, so that no permit is held by who waits for something else.
-        if (refused := self._asking.breaker(self.ref, self.clock.now_s())) is not None:
+        if (refused := self._asking.breaker(self.clock.now_s())) is not None:
             self._fail(refused)
             return
         self.watch(self._job.connection)

@@ -1,7 +1,5 @@
 """One attempt's leave to be sent: asked for last, and told on where the breaker waits for it."""
 
-from typing import Any
-
 from greenroom.actors.breaker_scope import CONNECTION_DIED
 from greenroom.actors.job import Job
 from greenroom.messages.commands import Refused, Reserve
@@ -18,15 +16,15 @@ class Asking:
         self.probing = False
         """The first content is to be told."""
 
-    def breaker(self, holder: Any, now_s: float) -> ErrorEvidence | None:
+    def breaker(self, now_s: float) -> ErrorEvidence | None:
         """None: it may be sent. Else why not."""
         job = self._job
         if job.gate.epoch != self._epoch:
-            # Its request has its end, or is about to: nobody would settle what were obtained now.
+            # Its request has its end, or is about to: nobody would settle what was obtained now.
             return ErrorEvidence(kind="crash", message="the attempt was ended before it was sent")
         if job.breakers is None:
             return None
-        answer = job.breakers.reserve(Reserve(holder, job.stream_id, self._epoch, job.target.place), now_s)
+        answer = job.breakers.reserve(Reserve(job.stream_id, self._epoch, job.target.place), now_s)
         if isinstance(answer, Refused):
             return answer.evidence
         self.probing = answer.probe

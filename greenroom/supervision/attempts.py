@@ -16,7 +16,7 @@ all but sure, not proven: so what forbids a second request forbids this one too.
 
 from dataclasses import dataclass, field, replace
 
-from greenroom.messages.failures import NOT_DURABLE, ErrorClass, ErrorEvidence
+from greenroom.messages.failures import BREAKER_OPEN, NOT_DURABLE, ErrorClass, ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import BreakerView, RetryBudgetView
@@ -24,8 +24,6 @@ from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.classifier import classify, is_retryable
 from greenroom.supervision.routes import NextHop, NoHop
 
-BREAKER_OPEN = "breaker_open"
-"""The code of a breaker's refusal. A request that had begun waits for it; a new one is refused at once."""
 NO_RETRIES_LEFT = "the retry budget is used up: retries may be no more than a share of the traffic"
 CONTINUE_MAX = 10
 """How often a wire may pause one request before that is a failure (pydantic-ai uses the same bound)."""

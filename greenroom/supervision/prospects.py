@@ -6,10 +6,10 @@ from greenroom.actors.gate import Gate
 from greenroom.actors.job import Job
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import AttemptOver
-from greenroom.messages.failures import Failure
+from greenroom.messages.failures import BREAKER_OPEN, Failure
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import Settled
-from greenroom.supervision.attempts import BREAKER_OPEN, Situation
+from greenroom.supervision.attempts import Situation
 from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.ladder import Place, Standing, danger_of_replay, open_rungs
 from greenroom.supervision.on_route import OnRoute
