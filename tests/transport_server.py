@@ -123,6 +123,11 @@ class RawServer:
         """Until one more script is over."""
         assert self.gone.acquire(timeout=LIMIT_S), "the connection was not closed"
 
+    def all_over(self) -> None:
+        """Until the script of every connection so far is over."""
+        for _ in range(self.accepted):
+            self.wait_over()
+
     def _start(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
         self._threads.append(thread)

@@ -19,10 +19,12 @@ def test_what_is_made_keeps_the_contracts(way: Way) -> None:
         link: Link = await transport.connect(10)
         wire: Wire = link.exchange(*_nothing())
         wire.abort()
+        assert not link.reusable
         transport.close()
 
     with RawServer(Peer.wait_gone) as server:
         way.run(work(server))
+        server.wait_over()
 
 
 def _nothing() -> Any:
@@ -68,6 +70,7 @@ def test_a_cancelled_attempt_leaves_no_socket(way: Way, turns: int) -> None:
 
     with RawServer(Peer.wait_gone) as server:
         way.run(work(server))
+        server.all_over()
 
 
 @sessions_too
