@@ -115,7 +115,8 @@ class Observed:
     def census(self, *, max_actors: int = 10_000, timeout_s: float = 5.0) -> Census:
         """One frozen picture of all actors at one moment; `print(system.census().tree())` shows it.
 
-        Costs nothing until asked; then some 2 us an actor on the dispatcher thread, for `max_actors` at most.
+        Costs nothing until asked; then 6 to 9 us an actor on the dispatcher thread, for `max_actors` at most:
+        10,000 hold it for some 80 ms.
         Any thread. Raises InvalidInput, SystemStopped and SystemDown; AskTimeout where the dispatcher hangs.
         """
         self._check_open()

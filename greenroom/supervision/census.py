@@ -1,7 +1,7 @@
 """Walks the tree for `system.census()`.
 
-The dispatcher thread only reads plain facts off the cells (some 2 us each); values are made of them in the thread
-that asked. Nothing is kept for it between two censuses but two numbers a cell.
+The dispatcher thread only reads plain facts off the cells (6 to 9 us each, measured); values are made of them in
+the thread that asked (some 30 us each). Nothing is kept for it between two censuses but two numbers a cell.
 """
 
 from collections.abc import Iterator

@@ -17,20 +17,12 @@ from typing import Any
 from greenroom.messages.signals import ExitReason
 from greenroom.supervision.member import Member
 from greenroom.supervision.orders import (
-    ALIVE,
     STANDING,
     Answer,
-    ChildCounts,
     ChildError,
-    ChildInfo,
     EndedAtStart,
-    Forget,
-    Kill,
     Order,
     Ready,
-    Refusal,
-    TooManyRestarts,
-    Wake,
 )
 from greenroom.supervision.sequence import Sequence, Work
 from greenroom.supervision.spec import ChildSpec
@@ -45,10 +37,6 @@ class Family(Sequence):
         """Start all children in order. If one fails, the others are stopped and the supervisor has failed."""
         self._work = Work(starts=self.members, done=partial(self._order, Ready()), failed=self._init_failed)
         return self._go(now_s)
-
-    def launched(self, child: str, number: int) -> None:
-        """The shell has carried out a Launch: this is the incarnation's number."""
-        self.members[child].number = number
 
     def started(self, child: str, number: int, now_s: float, *, ignored: bool = False) -> list[Order]:
         """The start of that incarnation is over."""
@@ -82,14 +70,6 @@ class Family(Sequence):
         elif member.status == "starting":
             self._start_failed(member, now_s)
         return self._go(now_s)
-
-    def overdue(self, child: str, number: int) -> list[Order]:
-        """It was ordered to stop, and its time is over."""
-        member = self._member(child, number)
-        if member is None or member.status != "stopping":
-            return []
-        self._tell("child_killed", member, timeout_s=member.spec.shutdown_s)
-        return self._flush([Kill(child, overdue=True)])
 
     def woke(self, child: str, now_s: float) -> list[Order]:
         """The wait that was ordered is over."""
@@ -126,27 +106,10 @@ class Family(Sequence):
         """Forget a child that is down."""
         return self._command(partial(self._delete_child, child, token), token, now_s)
 
-    def infos(self, ref_of: Callable[[str], Any], now_s: float) -> tuple[ChildInfo, ...]:
-        """All children, in the order of their start."""
-        return tuple(
-            member.info(name, ref_of(name) if member.status in ALIVE else None, now_s)
-            for name, member in self.members.items()
-        )
-
-    def counts(self) -> ChildCounts:
-        """As OTP counts them."""
-        members = self.members.values()
-        return ChildCounts(
-            specs=len(self.members),
-            active=sum(member.status in ALIVE for member in members),
-            supervisors=sum(member.spec.type == "supervisor" for member in members),
-            workers=sum(member.spec.type == "worker" for member in members),
-            restarting=sum(member.status in ("restarting", "waiting", "ended") for member in members),
-        )
-
     def _command(self, act: Callable[[float], None], token: Any, now_s: float) -> list[Order]:
         if self.leaving:
-            return self._flush([Answer(token, error=ChildError("shutting_down", ""))])
+            self._refuse("shutting_down", "", token)
+            return self._flush()
         self._later(act, token)
         return self._go(now_s)
 
@@ -213,9 +176,6 @@ class Family(Sequence):
             self._forget(member)
             self._order(Answer(token))
 
-    def _refuse(self, why: Refusal, child: str, token: Any, cause: BaseException | None = None) -> None:
-        self._order(Answer(token, error=ChildError(why, child).because(cause)))
-
     def _not_needed(self) -> None:
         """The child that is being started ignores it: that is no failure, and its asker gets no ref."""
         work = self._work
@@ -231,7 +191,7 @@ class Family(Sequence):
     def _start_failed(self, member: Member, now_s: float) -> None:
         reason, error = member.end
         if error is None:
-            error = EndedAtStart(f"{member.spec.id} ended as {reason} before its start was over")
+            error = EndedAtStart(f"{member.name} ended as {reason} before its start was over")
         self._tell("start_failed", member, error=f"{type(error).__name__}: {error}")
         self.books.crashed(member, now_s)
         member.status = "down"
@@ -245,11 +205,11 @@ class Family(Sequence):
         work.failed(member, error)
 
     def _init_failed(self, member: Member, error: BaseException) -> None:
-        self._leave("failed", ChildError("start_failed", member.spec.id).because(error))
+        self._leave("failed", ChildError("start_failed", member.name).because(error))
 
     def _restart_failed(self, member: Member, _: BaseException) -> None:
         member.status = "restarting"
-        self._later(partial(self._try_again, member.spec.id))
+        self._later(partial(self._try_again, member.name))
 
     def _try_again(self, child: str, now_s: float) -> None:
         member = self.members.get(child)
@@ -281,70 +241,25 @@ class Family(Sequence):
             return not any(each.spec.significant and each.status != "down" for each in self.members.values())
         return self.options.auto_shutdown == "any_significant"
 
-    def _restart(self, member: Member, now_s: float) -> None:
-        verdict = self.books.judge(member, now_s)
-        if verdict.what == "restart":
-            self._begin_restart(member)
-        elif verdict.what == "give_up":
-            self._give_up(member)
-        elif verdict.what == "storm":
-            self._storm(member)
-        else:
-            self._wait(member, verdict.delay_s, now_s, deferred=verdict.what == "defer")
-
     def _begin_restart(self, member: Member) -> None:
         group = self._group(member)
         for name in group:
             self.members[name].restarts += 1
         member.status = "restarting"
-        stops = [name for name in reversed(group) if name != member.spec.id]
+        stops = [name for name in reversed(group) if name != member.name]
         self._work = Work(stops, group, failed=self._restart_failed)
 
     def _start_rest(self, member: Member) -> None:
         """The others of its group were stopped for its restart, which will not come: they start without it."""
-        rest = [name for name in self._group(member) if name != member.spec.id]
+        rest = [name for name in self._group(member) if name != member.name]
         self._work = Work((), rest, failed=self._restart_failed)
 
     def _wait(self, member: Member, delay_s: float, now_s: float, *, deferred: bool) -> None:
-        name = member.spec.id
-        member.status, member.deferred, member.until_s = "waiting", deferred, now_s + delay_s
-        self._tell(
-            "restart_scheduled", member, delay_s=delay_s, attempt=member.failures, deferred=deferred,
-            cause=member.cause(),
-        )  # fmt: skip
-        self._order(Wake(name, delay_s))
-        self._work = Work([each for each in reversed(self._group(member)) if each != name])
-
-    def _wait_over(self, child: str, now_s: float) -> None:
-        member = self.members.get(child)
-        if member is None or member.status != "waiting":
-            return
-        if member.deferred:
-            self._restart(member, now_s)
-        else:
-            self._begin_restart(member)
+        super()._wait(member, delay_s, now_s, deferred=deferred)
+        self._work = Work([each for each in reversed(self._group(member)) if each != member.name])
 
     def _group(self, member: Member) -> list[str]:
         names = list(self.members)
         if self.options.strategy == "one_for_one":
-            return [member.spec.id]
-        return names if self.options.strategy == "one_for_all" else names[names.index(member.spec.id) :]
-
-    def _give_up(self, member: Member) -> None:
-        limit = member.spec.limit
-        assert limit is not None
-        member.status, member.given_up = "down", True
-        self._tell("child_given_up", member, limit=limit.restarts, within_s=limit.within_s)
-        self._order(Forget(member.spec.id, member.spec))
-
-    def _storm(self, member: Member) -> None:
-        self._tell("intensity_exceeded", member, intensity=self.options.intensity)
-        member.status = "down"
-        text = f"{member.spec.id} needed one restart more than {self.options.intensity}"
-        error = TooManyRestarts(f"{text} in {self.options.period_s:g} s: {member.cause()}")
-        error.__cause__ = member.end[1]
-        self._leave("shutdown", error)
-
-    def _member(self, child: str, number: int) -> Member | None:
-        member = self.members.get(child)
-        return member if member is not None and member.number == number else None
+            return [member.name]
+        return names if self.options.strategy == "one_for_all" else names[names.index(member.name) :]

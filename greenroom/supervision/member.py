@@ -19,12 +19,14 @@ class Member:
     """A child's record. Its supervisor's core is the only writer."""
 
     __slots__ = (
-        "adopted", "deferred", "end", "failures", "given_up", "kept_crashes", "limit", "number", "restarts",
-        "since_s", "spec", "status", "until_s", "unwanted",
+        "adopted", "deferred", "end", "failures", "given_up", "kept_crashes", "limit", "name", "number",
+        "restarts", "since_s", "spec", "status", "until_s", "unwanted",
     )  # fmt: skip
 
-    def __init__(self, spec: ChildSpec) -> None:
+    def __init__(self, spec: ChildSpec, name: str | None = None) -> None:
         self.spec = spec
+        self.name = name or spec.id
+        """Of an adopted child its own: many share a spec."""
         self.status: Status = "down"
         self.number = 0
         """Of its present or last incarnation."""
@@ -63,11 +65,11 @@ class Member:
         reason, error = self.end
         return reason if error is None else f"{type(error).__name__}: {error}"
 
-    def info(self, name: str, ref: Any, now_s: float) -> ChildInfo:
+    def info(self, ref: Any, now_s: float) -> ChildInfo:
         """What is told of it."""
         spec, waiting = self.spec, self.status == "waiting"
         return ChildInfo(
-            name, ref, self.status, spec.type, spec.restart, self.number, self.restarts,
+            self.name, ref, self.status, spec.type, spec.restart, self.number, self.restarts,
             max(self.until_s - now_s, 0.0) if waiting else None,
         )  # fmt: skip
 

@@ -10,22 +10,18 @@ from functools import partial
 from typing import Any
 
 from greenroom.messages.signals import ExitReason
-from greenroom.supervision.member import Books, Member
+from greenroom.supervision.core import Core
+from greenroom.supervision.member import Member
 from greenroom.supervision.orders import (
     ALIVE,
     Answer,
     ChildError,
     EndedAtStart,
     Forget,
-    Kill,
-    Launch,
     Leave,
     LieIdle,
     Order,
-    Stop,
-    Tell,
     Unwake,
-    everything,
 )
 from greenroom.supervision.spec import ChildSpec, SupervisorOptions
 
@@ -51,20 +47,14 @@ class Work:
         """Who waits for an answer."""
 
 
-class Sequence:
+class Sequence(Core):
     """See the module. Not thread-safe; `now_s` never goes back."""
 
     def __init__(self, specs: Iterable[ChildSpec], options: SupervisorOptions) -> None:
-        self.members = {spec.id: Member(spec) for spec in specs}
-        self.options = options
-        self.books = Books(options)
-        self.leaving = False
+        super().__init__(specs, options)
         self._work: Work | None = None
         self._queue: deque[tuple[Callable[[float], None], Any]] = deque()
         """What to do next, and who waits for an answer to it."""
-        self._orders: list[Order] = []
-        self.wants: Callable[[str], bool] = everything
-        """Which events are wanted: others are not even made."""
 
     def _later(self, act: Callable[[float], None], token: Any = None) -> None:
         self._queue.append((act, token))
@@ -77,13 +67,6 @@ class Sequence:
             elif not self._push(self._work):
                 break
         return self._flush()
-
-    def _flush(self, more: Iterable[Order] = ()) -> list[Order]:
-        orders, self._orders = self._orders, []
-        return [*orders, *more]
-
-    def _order(self, order: Order) -> None:
-        self._orders.append(order)
 
     def _push(self, work: Work) -> bool:
         """One step of the work. False: it waits for a child."""
@@ -107,7 +90,7 @@ class Sequence:
             if member.status == "ended":
                 self._tell_exit(member)
             elif member.status == "waiting":
-                self._order(Unwake(member.spec.id))
+                self._order(Unwake(member.name))
             self._now_down(member)
         return True
 
@@ -120,8 +103,7 @@ class Sequence:
         elif member.status in ("starting", "stopping"):
             return False
         else:
-            member.status = "starting"
-            self._order(Launch(member.spec.id, self.books.takes_fresh_state(member)))
+            self._launch(member)
             return False
         return True
 
@@ -133,14 +115,8 @@ class Sequence:
         self._lie_idle(member)
         if work.token is not None:
             ended = EndedAtStart("it was terminated while it started")
-            self._order(Answer(work.token, error=ChildError("start_failed", member.spec.id).because(ended)))
+            self._order(Answer(work.token, error=ChildError("start_failed", member.name).because(ended)))
             work.token = work.done = None
-
-    def _stop(self, member: Member) -> None:
-        member.status = "stopping"
-        name, within_s = member.spec.id, member.spec.shutdown_s
-        assert within_s != "default"
-        self._order(Kill(name) if within_s == 0 else Stop(name, within_s))
 
     def _now_down(self, member: Member) -> None:
         member.status = "down"
@@ -149,12 +125,12 @@ class Sequence:
 
     def _lie_idle(self, member: Member) -> None:
         """It is down, its spec is kept, and no restart will bring it back."""
-        if member.spec.id in self.members:
-            self._order(LieIdle(member.spec.id))
+        if member.name in self.members:
+            self._order(LieIdle(member.name))
 
     def _forget(self, member: Member) -> None:
-        if self.members.pop(member.spec.id, None) is not None:
-            self._order(Forget(member.spec.id))
+        if self.members.pop(member.name, None) is not None:
+            self._order(Forget(member.name))
 
     def _leave(self, reason: ExitReason, error: BaseException | None = None) -> None:
         """Everything else is dropped: all children are stopped, then the supervisor ends."""
@@ -167,14 +143,3 @@ class Sequence:
                 self._order(Answer(token, error=ChildError("shutting_down", "")))
         self._queue.clear()
         self._work = Work(reversed(self.members), done=partial(self._order, Leave(reason, error)))
-
-    def _tell_exit(self, member: Member) -> None:
-        reason, error = member.end
-        text = None if error is None else f"{type(error).__name__}: {error}"
-        self._tell("child_exited", member, reason=reason, error=text)
-
-    def _tell(self, what: str, member: Member, **facts: Any) -> None:
-        if not self.wants(what):
-            return
-        counted = {"restarts": self.books.window.size, "window_s": self.options.period_s}
-        self._order(Tell(what, member.spec.id, {"incarnation": member.number, **counted, **facts}))

@@ -166,8 +166,8 @@ class Supervisor(LoopActor):
         for name, member in self.core.members.items():
             cell = self._cells.get(name) or member.spec.cell
             if cell is None:
-                continue  # it never was started, or is given up: no cell is its own any more
-            info = member.info(name, None, now_s)
+                continue  # it never was started
+            info = member.info(None, now_s)
             yield cell, {
                 "state": info.status, "restart": info.restart, "restarts": info.restarts, "wait_s": info.wait_s,
                 "supervised": not member.adopted,
@@ -236,7 +236,9 @@ class Supervisor(LoopActor):
     }  # fmt: skip
 
     def _launch(self, spec: ChildSpec, *, fresh: bool) -> None:
-        cell = self._cells.get(spec.id) or self._cell_for(spec)
+        cell = self._cells.get(spec.id)
+        if cell is None or cell.closed:
+            cell = self._cell_for(spec)
         try:
             self._ready_state(spec, cell, fresh=fresh)
             self.spawn_announced(spec.start, spec.args, spec.kwargs, cell)
@@ -251,6 +253,7 @@ class Supervisor(LoopActor):
         cell = spec.cell
         if cell is None or cell.closed:
             cell = self._new_cell(spec)
+        self._names.pop(self._cells.get(spec.id), None)
         self._cells[spec.id] = cell
         self._names[cell] = spec.id
         return cell
@@ -294,10 +297,11 @@ class Supervisor(LoopActor):
         cell.kill("killed")
 
     def _forget(self, child: str, given_up: ChildSpec | None) -> None:
-        cell = self._cells.pop(child, None)
+        cell = self._cells.get(child)
         if cell is None:
             return
-        del self._names[cell]
+        if child not in self.core.members:
+            del self._cells[child], self._names[cell]
         hold = self._holds.pop(child, None)
         if hold is not None:
             hold.settle()

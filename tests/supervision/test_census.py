@@ -13,8 +13,8 @@ from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.testkit import running_dispatcher, settle
 from greenroom.messages.census import Census
 from greenroom.supervision.census import take_census
-from greenroom.supervision.orders import StartChild, TerminateChild
-from greenroom.supervision.spec import Backoff, ChildSpec, SupervisorOptions
+from greenroom.supervision.orders import RestartChild, StartChild, TerminateChild, WhichChildren
+from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
 from greenroom.supervision.supervisor import DynamicSupervisor, Supervisor
 
 from fake_provider import Boom
@@ -104,6 +104,20 @@ def test_who_waits_or_is_down_is_in_it_though_nobody_lives_there(tree: Tree) -> 
     waiting = tree.cell("/sub").life.actor._cells["x"].ref
     waiting.tell("later")
     assert tree.census().children("/sub")[0].mailbox == 1
+
+
+def test_who_was_given_up_is_in_it_too() -> None:
+    with running_dispatcher(ManualClock()) as dispatcher:
+        spec = ChildSpec("x", Leaf, limit=Limit(0, 60.0))
+        root = dispatcher.plant(Supervisor, (spec,))
+        cell = root.ask(WhichChildren())[0].ref.cell
+        cell.ref.tell(Boom("too often"))
+        settle(dispatcher)
+        given_up = take_census(dispatcher, 10, 5.0).find("/x")
+        assert given_up is not None
+        assert (given_up.state, given_up.last_error) == ("down", "Boom: too often")
+        assert root.ask(RestartChild("x")).ask("again") is None
+        assert [actor.path for actor in take_census(dispatcher, 10, 5.0).actors] == ["/", "/x"]
 
 
 def test_counts_messages_over_all_incarnations_and_the_most_that_waited(tree: Tree) -> None:
