@@ -20,7 +20,8 @@ from greenroom.supervision import root
 from greenroom.supervision.spec import SupervisorOptions
 
 import request_path
-from fake_provider import Boom, FakeWire, refused
+from crashing import throw
+from fake_provider import FakeWire, refused
 from request_path import PATIENT, WAIT_S, EventLog, Rig, Started
 
 HASTY = BreakerConfig(
@@ -144,11 +145,11 @@ class Storm:
         self._cell(number).kill()
 
     def throw(self, number: int) -> None:
-        self.rig.dispatcher.call(_throw, self._cell(number))
+        self.rig.dispatcher.call(throw, self._cell(number))
 
     def trap(self, number: int) -> None:
         cell = self._cell(number)
-        strike = cell.kill if number % 2 else partial(_throw, cell)
+        strike = cell.kill if number % 2 else partial(throw, cell)
         self.log.traps.append((len(self.log.events) + 1 + number % 5, strike))
 
     # ---- the end
@@ -162,12 +163,6 @@ class Storm:
             started.cell.ref.tell_control(Cancel())
         for _ in range(4):
             self.rig.advance(10.0)
-
-
-def _throw(cell: Any) -> None:
-    if cell.life is not None:
-        cell.life.fail(Boom(cell.path), "tell")
-        cell.kick()
 
 
 HAPPENINGS = [

@@ -12,7 +12,7 @@ from greenroom.actors.loop_actor import LoopActor
 from greenroom.supervision.root import INTENSITY, PERIOD_S, ROOT_OPTIONS, Root, branch
 from greenroom.supervision.spec import ChildSpec
 
-from fake_provider import Boom
+from crashing import Boom
 from request_path import EventLog
 
 
