@@ -230,4 +230,4 @@ def tool_calls(message: Message) -> tuple[ToolCallPart, ...]:
 
 def tool_results(message: Message) -> tuple[ToolResultPart, ...]:
     """The results that a tool turn carries, in order."""
-    return tuple(part for part in message.content if isinstance(part, ToolResultPart))
+    return tuple([part for part in message.content if isinstance(part, ToolResultPart)])
