@@ -45,7 +45,6 @@ from greenroom.messages.failures import (
 from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
-from greenroom.messages.signals import Ids
 from greenroom.messages.stored import StreamFacts
 from greenroom.observed import Observed
 from greenroom.providers.capabilities import capabilities_of
@@ -250,7 +249,7 @@ class ActorSystem(Observed, Recovering):
     def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
-        with with_ids(Ids(job.request_id, job.stream_id)):
+        with with_ids(job.ids):
             admitted = self._requests_cell.ref.admit(StartRequest(job, cell))
         if not admitted:
             self._live.submitted.pop(job.stream_id, None)

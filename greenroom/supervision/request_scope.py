@@ -163,10 +163,10 @@ class RequestScope(RequestEnding):
         elif over.outcome == "paused":
             # Looked at only where it goes on no more.
             evidence = ErrorEvidence(kind="protocol", message="the wire asks to be continued again and again")
-            self._proceed(replace(over, evidence=evidence), after_pause(self._situation(over)))
+            self._proceed(over._replace(evidence=evidence), after_pause(self._situation(over)))
         else:
             evidence = over.evidence or ErrorEvidence(kind="crash", message=f"the attempt was {over.outcome}")
-            over = replace(over, evidence=evidence, answer=known_place(over, self._gate, self._start))
+            over = over._replace(evidence=evidence, answer=known_place(over, self._gate, self._start))
             self._decide(over)
 
     def _decide(self, over: AttemptOver) -> None:
