@@ -24,6 +24,7 @@ from greenroom.messages.rate_limits import RateLimits
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.messages.route_plan import Plan
+from greenroom.messages.signals import Ids
 from greenroom.messages.usage import Usage
 
 _MARK_SALT = os.urandom(32)
@@ -138,6 +139,8 @@ class Job:
     gate: Gate = field(init=False)
     """Outlives attempts and the scope: what it journaled is never lost."""
     history: History = field(init=False)
+    ids: Ids = field(init=False)
+    """For envelopes: a socket's read brings none."""
 
     def __post_init__(self) -> None:
         if self.parked is None:
@@ -145,6 +148,7 @@ class Job:
         else:
             self.gate = ParkingGate(self.channel, self.options, self.parked)
         self.history = History(self.cost_usd)
+        self.ids = Ids(self.request_id, self.stream_id)
 
     @property
     def target(self) -> Target:

@@ -21,11 +21,12 @@ class Keyed(LoopActor):
 
     def take_key(self, keys: ApiKeys, target: Target, timeout_s: float) -> None:
         """Where the key is a callable's, the answer comes as mail, within the time."""
-        self._key_timeout_s, self._key_of = timeout_s, target.provider
         asker = keys.asker
         if asker is None:
             self.have_key(keys.take())
-        elif is_choked(asker):
+            return
+        self._key_timeout_s, self._key_of = timeout_s, target.provider
+        if is_choked(asker):
             self._no_key(f"does not return, and {WAITING_MAX} wait for it")
         else:
             self.ask(asker, GetKey(), timeout_s=timeout_s, tag="api_key")

@@ -1,9 +1,10 @@
 """Tells the event sink what became of a request: retries and the one end."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from greenroom.actors.job import Job
-from greenroom.messages.completion import Completion
+from greenroom.messages.completion import Completion, Outcome
 from greenroom.messages.contracts import Clock, EventSink
 from greenroom.messages.events import (
     StreamCancelledEvent,
@@ -13,6 +14,10 @@ from greenroom.messages.events import (
 )
 from greenroom.messages.failures import Failure
 from greenroom.messages.recovery_events import StreamFailover, StreamResumedFrom, StreamRetrying
+
+_ENDS: Mapping[Outcome, type[StreamEvent]] = {
+    "completed": StreamCompleted, "cancelled": StreamCancelledEvent, "failed": StreamFailed,
+}  # fmt: skip
 
 
 class ScopeTeller:
@@ -51,6 +56,8 @@ class ScopeTeller:
         )  # fmt: skip
 
     def over(self, completion: Completion[Any], stopped_by: str | None, deltas: int) -> None:
+        if not self._sink.wants(_ENDS[completion.outcome].name):
+            return
         common = {
             "duration_ms": completion.timings.duration_s * 1000,
             "deltas": deltas,

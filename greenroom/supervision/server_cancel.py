@@ -14,7 +14,6 @@ from greenroom.messages.commands import CancelOpen, Open, Opened, OpenFailed, Re
 from greenroom.messages.contracts import Call, Wire
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.recovery_events import StreamServerCancel
-from greenroom.messages.signals import Ids
 from greenroom.supervision.scope_events import ScopeTeller
 
 TIMEOUT_S = 5.0
@@ -72,8 +71,7 @@ class ServerCancel(Keyed):
         request = answer.codec.cancel(replace(answer.call, api_key=api_key), answer.response_id)
         asked = Open(
             holder=self.ref, stream_id=self._key, epoch=answer.call.epoch, request=request,
-            connect_timeout_s=TIMEOUT_S, mark_sent=_nothing,
-            ids=Ids(self._job.request_id, self._job.stream_id),
+            connect_timeout_s=TIMEOUT_S, mark_sent=_nothing, ids=self._job.ids,
         )  # fmt: skip
         answer.connection.tell(asked)
 
