@@ -86,6 +86,7 @@ class History:
             cost_usd=cost_usd,
             error_class=failure.error_class if failure else None,
             message=failure.message if failure else None, status=failure.status if failure else None,
+            key=over.key,
             decision=decision, waited_s=wait_s, reason=reason,
         )  # fmt: skip
         self.records = (*self.records, record)
