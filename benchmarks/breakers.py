@@ -14,11 +14,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import ApiKeys, Hop, Job
+from greenroom.actors.job import Hop, Job
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.stream_lease import leave_to_send
 from greenroom.messages.answer import Answer

@@ -198,6 +198,8 @@ class AttemptOver(NamedTuple):
     deltas: int = 0
     rate_limits: RateLimits | None = None
     """What the answer's headers told; errors tell them too."""
+    key: int | None = None
+    """Which of several API keys it was asked with."""
 
 
 @dataclass(frozen=True, slots=True)
