@@ -98,6 +98,8 @@ class Router:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._config, self._endpoints, self._look_up, self._draw = config, endpoints, look_up, draw
+        self._learning = {name: (each.adjust, each.rate_limits) for name, each in endpoints.items()}
+        """What an endpoint makes of what an attempt is told. Bound once: the hops of every request have both."""
         table = config.route_table()
         self._routes = {name: self._route(name, table, route, ()) for name, route in config.routes.items()}
         for name, route in self._routes.items():
@@ -140,10 +142,11 @@ class Router:
         endpoint.codec.check(request, target, options)
         if request.options is not None:
             check_policy(target, options)
+        adjust, rate_limits = self._learning[endpoint.name]
         return Hop(
             request=request, options=options, target=target, codec=endpoint.codec,
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
-            adjust=endpoint.adjust, rate_limits=endpoint.rate_limits,
+            adjust=adjust, rate_limits=rate_limits,
             models=self._look_up(endpoint.models) if options.validate_model else None,
         )  # fmt: skip
 

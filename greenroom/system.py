@@ -89,7 +89,7 @@ class ActorSystem(Observed, Recovering):
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
         self._hubs = WakeHubs(self._dispatcher)
-        self._prices = price_book(config.prices, prices)
+        self._cost_usd = price_book(config.prices, prices).cost_usd
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -281,7 +281,7 @@ class ActorSystem(Observed, Recovering):
             options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
             token_counter=counter, capabilities=capabilities_of, breakers=self._breakers.table,
-            cost_usd=self._prices.cost_usd, durability=durability,
+            cost_usd=self._cost_usd, durability=durability,
             parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 

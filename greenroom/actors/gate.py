@@ -27,6 +27,7 @@ from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Piece
 
 _new: Any = tuple.__new__
+_FIRST = Checkpoint()
 
 
 class Commit(Enum):
@@ -52,7 +53,7 @@ class Gate:
         self.aggregator: Ref[Any] | None = None
         """Told what the journal compacts; the rest goes to it with the end. At first it is the request's scope,
         which makes one as soon as something was compacted."""
-        self.checkpoint = Checkpoint()
+        self.checkpoint = _FIRST
         self.epoch = self.epoch_opened = 0
         """`epoch` may commit now; `epoch_opened` was the last that might, and stays when that is fenced."""
         self.producer: Ref[Any] | None = None
