@@ -23,7 +23,6 @@ from greenroom.actors.errand import run_there
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future, refuse_to_block
 from greenroom.actors.handle import Stream, completion_future
-from greenroom.actors.ids import with_ids
 from greenroom.actors.job import Job
 from greenroom.actors.model_cache import CacheRules
 from greenroom.actors.model_catalog import ModelCatalog
@@ -261,9 +260,8 @@ class ActorSystem(Observed, Recovering):
     def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
-        with with_ids(Ids(job.request_id, job.stream_id)):
-            admitted = self._requests_cell.ref.admit(StartRequest(job, cell))
-        if not admitted:
+        ids = Ids(job.request_id, job.stream_id)
+        if not self._requests_cell.ref.admit(StartRequest(job, cell), ids=ids):
             self._live.submitted.pop(job.stream_id, None)
             cell.close()
             text = f"{self.config.max_streams} requests wait for admission already (max_streams)"

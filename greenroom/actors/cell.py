@@ -324,6 +324,8 @@ class Cell(Mailbox):
 
     def _sort_mail(self, why: str) -> None:
         """Bury what no incarnation will take: all if none will come, else what is over the bound, newest first."""
+        if self.empty():
+            return
         # More than one thread may be at it: the dispatcher's, the watchdog's, once the system is down senders'.
         none_due = self.closed or self.idle
         if none_due:

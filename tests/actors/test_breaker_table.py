@@ -147,7 +147,8 @@ def test_an_attempt_that_its_model_refuses_leaves_the_endpoints_probe_to_others(
         table.refused("sick")
     table.granted("a")
     table.granted("b")
-    table.refused("c")
+    told = table.refused("c")
+    assert (told.code, table.table.leases) == (BREAKER_OPEN, 2)
 
 
 def test_a_probe_is_judged_by_its_first_content() -> None:

@@ -12,7 +12,7 @@ from greenroom.messages.commands import Opened
 from greenroom.messages.failures import CredentialRefused, StreamError
 from greenroom.messages.signals import Ids
 
-from fake_provider import Boom
+from crashing import Boom
 from request_path import PATIENT, Rig, in_thread
 
 ONCE = PATIENT.replace(max_reconnect_attempts=0)

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,11 @@ def test_a_key_callable_that_fails_ends_the_stream_typed_and_tells_no_secret(
     assert "sk-secret" not in caplog.text
 
 
+_LET_GO = threading.Event()
+
+
 def _hang() -> str:
-    time.sleep(0.5)
+    _LET_GO.wait(LIMIT_S)
     return "sk-late"
 
 
@@ -167,9 +170,11 @@ def test_what_a_key_callable_did_is_told(
         providers={"sim": ProviderConfig(base_url=simulator.base_url, api_key=current)},
         options=StreamingOptions(connect_timeout_s=0.1),
     )
+    _LET_GO.clear()
     with ActorSystem.start(config) as system:
         with pytest.raises(CredentialRefused, match=rf"the api_key callable of provider 'sim' {told}"):
             system.stream(ChatRequest(model="sim/x", messages="Hello")).result(timeout=LIMIT_S)
+        _LET_GO.set()
     assert "sk-secret" not in caplog.text
 
 

@@ -163,8 +163,7 @@ def test_statistics_and_cleaning_up(config: Config) -> None:
             with pytest.raises(StreamError):
                 system.stream(ChatRequest(messages="count")).result(timeout=LIMIT_S)
             wait_until(lambda: system.statistics().retry_store.states == 1)
-            time.sleep(0.06)
-            assert system.recoverable() == ()
+            wait_until(lambda: system.recoverable() == ())
             assert system.cleanup_old_states() == 1
             told = system.statistics().retry_store
             assert (told.kind, told.states, told.expired_total) == ("memory", 0, 1)
