@@ -15,7 +15,10 @@ class OnRoute:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._state: RouteState | None = None if job.plan is None else begun(job.plan)
+        self._state: RouteState | None = None
+        if job.plan is not None:
+            # One that is taken up again begins where it was.
+            self._state = begun(job.plan, next(at for at, hop in enumerate(job.hops) if hop is job.hop))
 
     def stays(self, retries: int) -> bool:
         """After so many retries at this hop it has more of its own, before the next one is asked."""

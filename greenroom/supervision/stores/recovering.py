@@ -79,7 +79,7 @@ class Recovering:
     def _check_open(self) -> None:
         raise NotImplementedError
 
-    def _prospect(self, facts: StreamFacts) -> Prospect:
+    def _prospect(self, stored: StoredStream) -> Prospect:
         """What this system can do for such a request."""
         raise NotImplementedError
 
