@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import KeyAsker, Standing
 from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_place import ModelPlace
 from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig

@@ -44,7 +44,6 @@ from greenroom.messages.failures import (
 from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
-from greenroom.messages.signals import Ids
 from greenroom.messages.stored import StoredStream, StreamFacts
 from greenroom.observed import Observed
 from greenroom.providers.capabilities import capabilities_of
@@ -259,8 +258,7 @@ class ActorSystem(Observed, Recovering):
     def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
-        ids = Ids(job.request_id, job.stream_id)
-        if not self._requests_cell.ref.admit(StartRequest(job, cell), ids=ids):
+        if not self._requests_cell.ref.admit(StartRequest(job, cell), ids=job.ids):
             self._live.submitted.pop(job.stream_id, None)
             cell.close()
             text = f"{self.config.max_streams} requests wait for admission already (max_streams)"

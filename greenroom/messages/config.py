@@ -156,7 +156,8 @@ class ProviderConfig(Input):
             PlainSerializer(lambda key: None if key is None else _MASK, when_used="json"),
         ],
     ] = Field(default=held(None), repr=False)
-    """A key, several (used in turn), or a callable asked before each request, in a thread of its own."""
+    """A key, several (used in turn; one that is refused rests while others serve), or a callable asked before each
+    attempt, in a thread of its own."""
     headers: Given[Mapping[str, str | SecretStr], FrozenDict[str, SecretStr]] = Field(
         default=held(FrozenDict()), repr=False
     )
