@@ -1,6 +1,7 @@
 """Runs bytes through a codec as a stream would, and says what came of them."""
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,3 +128,23 @@ class CodecRun:
         assert [delta.seq for delta in outcome.deltas] == list(range(1, len(outcome.deltas) + 1))
         assert (outcome.answer is None) != (outcome.failure is None)
         return outcome
+
+    def however_cut(self, data: bytes, sizes: Iterable[int], **of_run: Any) -> Outcome:
+        """The outcome, which is the same in one piece, in pieces of these sizes and byte by byte."""
+        outcomes = [self.run(data, each, **of_run) for each in ([], sizes, [1] * len(data))]
+        for one in outcomes:
+            if one.failure is not None:
+                # What was seen around the failure may hold bytes of the same read that came after it.
+                one.failure = one.failure.model_copy(update={"body": ""})
+        assert outcomes[1] == outcomes[2] == outcomes[0]
+        return outcomes[0]
+
+    def took_s(self, data: bytes, deltas: int) -> float:
+        """CPU seconds for the deltas of a whole stream, of which there are so many at least; in large reads."""
+        decoder, seq = self.codec.start(self.call()), 1
+        decoder.head(WireHead(200, ()))
+        begun_s = time.process_time()
+        for at in range(0, len(data), 65536):
+            seq += len(decoder.feed(data[at : at + 65536], seq, 0.0).deltas)
+        assert seq > deltas
+        return time.process_time() - begun_s
