@@ -1,5 +1,6 @@
 """Runs bytes through a codec as a stream would, and says what came of them."""
 
+import copy
 import json
 import time
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from typing import Any
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import WireHead
 from greenroom.messages.completion import Choice
-from greenroom.messages.contracts import Call, Codec, Decoded, Target
+from greenroom.messages.contracts import Call, Codec, Decoded, Decoder, Target
 from greenroom.messages.deltas import Delta
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.fold import Fold
@@ -54,6 +55,18 @@ class Outcome:
     @property
     def usage(self) -> Usage:
         return self.fold().usage
+
+
+def broken_here(decoder: Decoder, deltas: list[Delta], whole: Outcome) -> ErrorEvidence:
+    """The failure if the connection broke now: no answer, and the beginning of what the whole stream says."""
+    cut = Outcome(list(deltas))
+    cut.take(copy.deepcopy(decoder).finish(clean=False, seq=len(deltas) + 1, received_at=1000.0))
+    assert cut.answer is None
+    for got, all_of_it in zip(cut.choices(), whole.choices(), strict=False):
+        assert all_of_it.text.startswith(got.text)
+        assert all_of_it.reasoning.startswith(got.reasoning)
+    assert cut.failure is not None
+    return cut.failure
 
 
 @dataclass(frozen=True)
