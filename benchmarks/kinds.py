@@ -131,7 +131,7 @@ async def latency(peer: Any, work: Work) -> dict[str, Any]:
 
 async def cancel(peer: Any, work: Work) -> dict[str, Any]:
     """From cancel to the close that the server sees, while the other streams go on."""
-    meter = Meter(work.streams)
+    meter = Meter(work.streams, named=True)
     tasks = await _all_started(peer, work, meter)
     asked_ns: dict[str, int] = {}
     for reader in meter.readers[:: max(1, work.streams // CANCELS)]:

@@ -43,7 +43,7 @@ def _chunk(event: dict[str, Any] | None) -> bytes:
 def _event(choices: list[Any], **more: Any) -> dict[str, Any]:
     return {
         "id": "chatcmpl-BenchmarkBenchmarkBenchmark01", "object": "chat.completion.chunk", "created": 1741570283,
-        "model": "benchmark-2026-01-01", "service_tier": "default", "system_fingerprint": "fp_0123456789",
+        "model": "gpt-4o-2024-08-06", "service_tier": "default", "system_fingerprint": "fp_0123456789",
         "choices": choices, "usage": None, "obfuscation": "aBcDeFgH", **more,
     }  # fmt: skip
 

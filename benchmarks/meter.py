@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+MODEL = "gpt-4o"
+"""Asked for by every request: a service asks for a few models, not for another one each time."""
+
 
 class Reader:
     """One stream's consumer. A peer calls `append` per delta, then `ended`."""
 
-    __slots__ = ("_meter", "_take", "append", "name", "texts", "url")
+    __slots__ = ("_meter", "_take", "append", "model", "name", "texts", "url")
 
     def __init__(
-        self, meter: "Meter", name: str, url: str, take: Callable[[str], object] | None = None
+        self, meter: "Meter", name: str, model: str, url: str, take: Callable[[str], object] | None = None
     ) -> None:
-        self.name = name
-        """Sent as the model, so that the load server can say which stream it means."""
-        self.url = url
+        self.name, self.model, self.url = name, model, url
         self.texts: list[str] = []
         self._meter = meter
         self._take = take or self.texts.append
@@ -41,9 +42,10 @@ class Meter:
 
     def __init__(
         self, streams: int, on_all_started: Callable[[], object] | None = None,
-        append: Callable[[str], object] | None = None,
+        append: Callable[[str], object] | None = None, *, named: bool = False,
     ) -> None:  # fmt: skip
-        self.streams = streams
+        """`named`: each stream asks for a model of its name, so that the load server can say which it means."""
+        self.streams, self._named = streams, named
         self._append = append
         self.readers: list[Reader] = []
         self.all_started = False
@@ -56,7 +58,8 @@ class Meter:
 
     def reader(self, url: str) -> Reader:
         """The next stream's."""
-        reader = Reader(self, f"bench-{len(self.readers)}", url, self._append)
+        name = f"bench-{len(self.readers)}"
+        reader = Reader(self, name, name if self._named else MODEL, url, self._append)
         self.readers.append(reader)
         return reader
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import KeyAsker, Standing
 from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_place import ModelPlace
 from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig
@@ -25,6 +25,9 @@ from greenroom.providers.registry import codec_for, model_source_for
 from greenroom.providers.transport import BundleError, ReactorTransport, check_bundle
 from greenroom.supervision.root import connection
 
+ADJUSTMENTS_MAX = 256
+"""Facts that are kept of one server. Most are of one model, and names of models come from requests; what goes is
+learnt again by one refused request."""
 THREADS_END_S = 1.0
 """Interrupted connections end in a moment; what hangs longer is left to end with the process."""
 
@@ -46,7 +49,11 @@ class Endpoint:
         self._own_model_names = profile.own_model_names
         self._limit_windows_s = profile.limit_windows_s
         self._local = profile.local if config.local is None else config.local
+        self._learnt: dict[str, None] = {}
+        """In the order in which it was; `_adjustments` is the same for requests."""
         self._adjustments: frozenset[str] = frozenset()
+        self._newest: Target | None = None
+        """The last that `target` made: most requests are for the model of the one before."""
         self._lock = threading.Lock()
         self._asker: Standing | None = None
         transport = _transport(name, self.base_url, config, dispatcher, clock)
@@ -78,20 +85,27 @@ class Endpoint:
 
     def target(self, model: str) -> Target:
         """Where a request for this model goes, with all that was learnt of the server so far."""
-        return Target(
-            provider=self.name, kind=self._kind, model=model, profile=self._profile,
-            base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
-            adjustments=self._adjustments,
-        )  # fmt: skip
+        target, adjustments = self._newest, self._adjustments
+        if target is None or target.model != model or target.adjustments is not adjustments:
+            self._newest = target = Target(
+                provider=self.name, kind=self._kind, model=model, profile=self._profile,
+                base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
+                adjustments=adjustments,
+            )  # fmt: skip
+        return target
 
     def rate_limits(self, head: WireHead, at: float) -> RateLimits | None:
         """What an answer's headers tell of this provider's limits. `at`: seconds since 1970 UTC."""
         return rate_limits_of(head.headers, self._limit_windows_s, at)
 
     def adjust(self, patch: str) -> None:
-        """Remember a fact about the server for later requests."""
+        """Remember a fact about the server for later requests, of `ADJUSTMENTS_MAX` the newest."""
         with self._lock:
-            self._adjustments |= {patch}
+            self._learnt.pop(patch, None)
+            self._learnt[patch] = None
+            if len(self._learnt) > ADJUSTMENTS_MAX:
+                del self._learnt[next(iter(self._learnt))]
+            self._adjustments = frozenset(self._learnt)
 
     def close(self) -> None:
         """Its threads, if it has any, end with what they are doing now. Waits for those of connections, for

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.channel import Channel
 from greenroom.actors.clock import ManualClock
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handle import Stream
 from greenroom.actors.ids import with_ids
-from greenroom.actors.job import ApiKeys, Hop, Job
+from greenroom.actors.job import Hop, Job
 from greenroom.actors.wakes import WakeHubs
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion

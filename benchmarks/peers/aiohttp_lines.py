@@ -33,7 +33,7 @@ class Peer:
         """One request, line by line."""
         self._tasks[reader] = asyncio.current_task()
         url = f"{reader.url}/chat/completions"
-        async with self._session.post(url, data=request_body(reader.name)) as response:
+        async with self._session.post(url, data=request_body(reader.model)) as response:
             response.raise_for_status()
             async for line in response.content:
                 if not line.startswith(b"data: ") or line.startswith(b"data: [DONE]"):

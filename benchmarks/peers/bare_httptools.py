@@ -25,7 +25,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        transport.write(request_bytes(self._url, self._reader.name))
+        transport.write(request_bytes(self._url, self._reader.model))
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
         return _SHARED

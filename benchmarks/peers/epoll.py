@@ -109,6 +109,6 @@ class Peer:
     def _connect(self, reader: Reader, url: str) -> _Connection:
         opened = socket.create_connection(as_base(url)[:2])
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        opened.sendall(request_bytes(url, reader.name))
+        opened.sendall(request_bytes(url, reader.model))
         opened.setblocking(False)
         return _Connection(opened, reader)

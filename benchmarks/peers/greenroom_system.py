@@ -27,7 +27,7 @@ class Peer:
     async def read(self, reader: Reader) -> None:
         """One request, delta by delta."""
         stream = self._system.stream(
-            ChatRequest(model=f"{self._names[reader.url]}/{reader.name}", messages="hi")
+            ChatRequest(model=f"{self._names[reader.url]}/{reader.model}", messages="hi")
         )
         self._live[reader] = stream
         async for delta in stream:

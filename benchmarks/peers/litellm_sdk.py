@@ -27,7 +27,7 @@ class Peer:
     async def read(self, reader: Reader) -> None:
         """One request, chunk by chunk."""
         stream = await self._complete(
-            model=f"openai/{reader.name}",
+            model=f"openai/{reader.model}",
             messages=[{"role": "user", "content": "hi"}],
             stream=True,
             api_base=reader.url,

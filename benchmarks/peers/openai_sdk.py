@@ -30,7 +30,7 @@ class Peer:
     async def read(self, reader: Reader) -> None:
         """One request, chunk by chunk."""
         stream = await self._clients[reader.url].chat.completions.create(
-            model=reader.name, messages=[{"role": "user", "content": "hi"}], stream=True
+            model=reader.model, messages=[{"role": "user", "content": "hi"}], stream=True
         )
         async with stream:
             async for chunk in stream:

@@ -5,6 +5,7 @@ bytes came in time. While the consumer makes us pause, the content clocks stand 
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.options import StreamingOptions
@@ -34,20 +35,22 @@ class Clocks:
     reads_at_pause: int = 0
     held_back: bool = False
     """The consumer has made us pause."""
+    look_s: float = inf
+    """When whoever obeys looks next whether a clock has run out; at the latest then it asks again."""
     written_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.written_s = self.waiting_since_s
 
     def content(self, received_s: float) -> bool:
-        """True where another clock runs from now on: it may be due before the one that ran."""
+        """True where another clock runs from now on that is due before anybody looks."""
         self.waiting_since_s = received_s
         if self.finished:
             self.finished = None
         if self.has_content and not self.has_progress:
             return False
         self.has_content, self.has_progress = True, False
-        return True
+        return self.due_s() < self.look_s
 
     def progress(self) -> None:
         """The model works without content: the longer clock counts until content comes."""
@@ -106,6 +109,14 @@ class Clocks:
         elif self.awaits_end:
             allowed_s = min(allowed_s, END_WAIT_S)
         return since_s + allowed_s
+
+    def look_in_s(self, now_s: float) -> float:
+        """In so many seconds somebody looks: when the running clock is due, or the one that content would start
+        now. So where content comes in time, its clock needs no other look.
+        """
+        due_s, soon_s = self.due_s(), self.waiting_since_s + self.options.content_gap_timeout_s
+        self.look_s = soon_s if now_s < soon_s < due_s and self.paused_at_s is None else due_s
+        return max(self.look_s - now_s, 0.001)
 
     def reader_moved(self, now_s: float, reads: int) -> bool:
         """While paused: True where the consumer has read since, however slowly; its time starts again."""

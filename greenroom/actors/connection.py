@@ -244,32 +244,10 @@ class Connection(LoopActor):
         self._drop_timer(key)
         reused = use.link.exchanges > 0
         self._table.reused += reused
-        me, table, reads, link = self.ref, self._table, holder.cell, use.link
-        epoch, wires = use.asked.epoch, self._wires
-
-        def free() -> None:
-            if table.closed:
-                wires.pop(key, None)
-                link.close()
-            else:
-                # Not `tell`: a socket's callback runs with the ids of whoever opened the socket.
-                me.cell.post(Freed(key))
-
-        def deliver(read: WireRead) -> None:
-            # What comes behind the answer's end reaches nobody, and nobody misses it.
-            if reads.closed:
-                if table.closed and (alone := wires.pop(key, None)) is not None:
-                    alone.abort()  # this table was dropped: nobody watches its holders
-                return
-            reads.post(read)
-            if len(reads.mail) > BACKLOG_READS or len(read.data) > BACKLOG_BYTES:
-                # A loop reads faster than anybody decodes: without this a flood would fill the memory.
-                wires[key].pause()
-                reads.post(ReadOn(epoch))
-
+        live = _Live(self.cell, self._table, use)
         use.asked.mark_sent()
         try:
-            wire = use.link.exchange(use.asked.request, use.asked.epoch, deliver, free)
+            wire = use.link.exchange(use.asked.request, use.asked.epoch, live.deliver, live.free)
         except ValueError as error:
             return self._unsendable(use, str(error))
         self._wires[key] = wire
@@ -322,6 +300,39 @@ class Connection(LoopActor):
                 open_connections=self._pool.open_count,
             )  # fmt: skip
             self.events.emit(event)
+
+
+class _Live:
+    """What a socket calls: one exchange, whatever has become of the actor that began it."""
+
+    __slots__ = ("_cell", "_epoch", "_key", "_link", "_reads", "_table")
+
+    def __init__(self, cell: Any, table: Table, use: Use) -> None:
+        self._cell, self._table, self._link = cell, table, use.link
+        self._key, self._epoch, self._reads = key_of(use.asked), use.asked.epoch, use.asked.holder.cell
+
+    def free(self) -> None:
+        table = self._table
+        if table.closed:
+            table.wires.pop(self._key, None)
+            self._link.close()
+        else:
+            # Not `tell`: a socket's callback runs with the ids of whoever opened the socket.
+            self._cell.post(Freed(self._key))
+
+    def deliver(self, read: WireRead) -> None:
+        reads = self._reads
+        # What comes behind the answer's end reaches nobody, and nobody misses it.
+        if reads.closed:
+            table = self._table
+            if table.closed and (alone := table.wires.pop(self._key, None)) is not None:
+                alone.abort()  # this table was dropped: nobody watches its holders
+            return
+        reads.post(read)
+        if len(reads.mail) > BACKLOG_READS or len(read.data) > BACKLOG_BYTES:
+            # A loop reads faster than anybody decodes: without this a flood would fill the memory.
+            self._table.wires[self._key].pause()
+            reads.post(ReadOn(self._epoch))
 
 
 async def _connect(transport: Transport, timeout_s: float, table: Table) -> Link:

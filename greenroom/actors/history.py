@@ -76,17 +76,17 @@ class History:
         elif self._ttft_s is None:
             self._opened_s = over.opened_s
         usage = over.answer.usage
-        if over.outcome in ("failed", "cancelled") and usage != NO_USAGE:
+        if over.outcome in ("failed", "cancelled") and not usage.is_untold():
             usage = usage.model_copy(update={"source": "partial"})
         cost_usd = self._priced(target.provider, target.model, usage)
+        failed: dict[str, Any] = {} if failure is None else {
+            "error_class": failure.error_class, "message": failure.message, "status": failure.status,
+        }  # fmt: skip
         record = AttemptRecord(
             epoch=over.epoch, provider=target.provider, model=target.model, mode=self._mode,
             started_s=self.began_s,
             duration_s=max(now_s - self.began_s, 0.0), sent=over.sent, deltas=over.deltas, usage=usage,
-            cost_usd=cost_usd,
-            error_class=failure.error_class if failure else None,
-            message=failure.message if failure else None, status=failure.status if failure else None,
-            decision=decision, waited_s=wait_s, reason=reason,
+            key=over.key, cost_usd=cost_usd, decision=decision, waited_s=wait_s, reason=reason, **failed,
         )  # fmt: skip
         self.records = (*self.records, record)
 
@@ -97,18 +97,22 @@ class History:
         An attempt that reads a kept answer on tells what the whole of it took: that replaces what was told
         before. Where an attempt said something and told no count, the sum is `partial`.
         """
+        if len(self.records) == 1:
+            return self.records[0].usage
         told = self._told()
         spent = NO_USAGE
         for _, usage, _ in told:
             spent = spent + usage
-        if spent.source == "provider" and any(deltas and usage == NO_USAGE for _, usage, deltas in told):
+        if spent.source == "provider" and any(deltas and usage.is_untold() for _, usage, deltas in told):
             return spent.model_copy(update={"source": "partial"})
         return spent
 
     @property
     def spent_usd(self) -> float | None:
         """What all attempts cost together. None: none of them was counted, or one that was has no known price."""
-        told = [(record, usage) for record, usage, _ in self._told() if usage != NO_USAGE]
+        if len(self.records) == 1:
+            return self.records[0].cost_usd
+        told = [(record, usage) for record, usage, _ in self._told() if not usage.is_untold()]
         costs = [self._priced(record.provider, record.model, usage) for record, usage in told]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if known and len(known) == len(costs) else None
@@ -120,12 +124,12 @@ class History:
             usage, deltas = record.usage, record.deltas
             if record.mode == "server_cursor" and told:
                 _, before, said = told.pop()
-                usage, deltas = (before if usage == NO_USAGE else usage), deltas + said
+                usage, deltas = (before if usage.is_untold() else usage), deltas + said
             told.append((record, usage, deltas))
         return told
 
     def _priced(self, provider: str, model: str, usage: Usage) -> float | None:
-        return None if usage == NO_USAGE else self._cost_usd(provider, model, usage)
+        return None if usage.is_untold() else self._cost_usd(provider, model, usage)
 
     def timings(self, started_at: float, now_s: float) -> Timings:
         return Timings(started_at=started_at, opened_s=self._opened_s, ttft_s=self._ttft_s, duration_s=now_s)

@@ -9,7 +9,7 @@ of it is parked any more. Dispatcher thread only.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from greenroom.actors.channel import Channel
 from greenroom.actors.clocks import too_large
@@ -41,7 +41,7 @@ class _Batch:
 
 def unkept(over: AttemptOver, evidence: ErrorEvidence) -> AttemptOver:
     """The attempt, of which not all could be delivered."""
-    return replace(over, outcome="failed", evidence=evidence)
+    return over._replace(outcome="failed", evidence=evidence)
 
 
 class ParkingGate(Gate):

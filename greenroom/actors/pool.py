@@ -7,6 +7,7 @@ Waiters are served first come, first served; the newest idle link first, so that
 from collections import OrderedDict, deque
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from greenroom.messages.commands import Open
 from greenroom.messages.contracts import Link
@@ -25,8 +26,7 @@ class Idle:
     since_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """Send `asked` on this idle link."""
 
     asked: Open

@@ -1,5 +1,6 @@
 """What one attempt sends: its request in the wire's words, and the decoder of what is answered."""
 
+from functools import partial
 from typing import Any
 
 from greenroom.actors.gate import Gate
@@ -9,7 +10,6 @@ from greenroom.messages.contracts import Decoder
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.retry_state import GOES_ON, RetryState
-from greenroom.messages.signals import Ids
 
 
 def encoded(
@@ -29,6 +29,5 @@ def asked_of_endpoint(job: Job, gate: Gate, epoch: int, holder: Any, request: Ht
     """The wish for a socket that carries this request; `holder` is told what comes of it."""
     return Open(
         holder=holder, stream_id=job.stream_id, epoch=epoch, request=request,
-        connect_timeout_s=job.hop.options.connect_timeout_s, mark_sent=lambda: gate.mark_sent(epoch),
-        ids=Ids(job.request_id, job.stream_id),
+        connect_timeout_s=job.hop.options.connect_timeout_s, mark_sent=partial(gate.mark_sent, epoch), ids=job.ids,
     )  # fmt: skip

@@ -12,71 +12,36 @@ by the stamps of all that was read by then.
 from typing import Any
 
 from greenroom.actors.clocks import Clocks, overrun, too_large
-from greenroom.actors.gate import Commit, Gate
+from greenroom.actors.gate import Commit
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import Job
-from greenroom.actors.keyed import Keyed
-from greenroom.actors.opening import Opening, shifted
-from greenroom.actors.parking import unkept
+from greenroom.actors.opening import shifted
 from greenroom.actors.sending import asked_of_endpoint, encoded
-from greenroom.actors.stream_alarms import BatchDue, Suspected
+from greenroom.actors.stream_alarms import TICK, BatchDue, Suspected, Tick
+from greenroom.actors.stream_ending import StreamEnding
 from greenroom.actors.stream_events import StreamTeller
-from greenroom.actors.stream_lease import Asking, connection_died
-from greenroom.messages.answer import NO_ANSWER, Answer
+from greenroom.actors.stream_lease import connection_died, leave_to_send, prove
 from greenroom.messages.commands import (
-    AttemptOver,
     Cancel,
-    CancelOpen,
     Demand,
     Opened,
     OpenFailed,
     ReadOn,
-    Tick,
     WireRead,
 )
-from greenroom.messages.contracts import Decoded, Decoder, Wire
+from greenroom.messages.contracts import Decoded, Decoder
 from greenroom.messages.deltas import CONTENT, Delta
 from greenroom.messages.failures import ErrorEvidence
-from greenroom.messages.rate_limits import RateLimits
-from greenroom.messages.retry_state import RetryState
-from greenroom.messages.signals import Down, Ids
+from greenroom.messages.signals import Down
 
 _SAID = ("http", "in_stream")
 _LATE_READ_S = 0.02
 """Between a clock's running out and its verdict: the loop looks at the sockets once more meanwhile."""
 
 
-class StreamActor(Keyed):
+class StreamActor(StreamEnding):
     """See the module. Told by its scope, its connection and its timers; ends by itself after AttemptOver."""
 
     kind = "stream"
-
-    def __init__(
-        self, scope: Any, job: Job, gate: Gate, epoch: int, resume: RetryState | None = None,
-        opening: Opening | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self._scope, self._job, self._gate, self._epoch, self._resume = scope, job, gate, epoch, resume
-        self._opening = opening
-        """How this attempt begins, until it has."""
-        self._calls_before = 0 if opening is None else opening.calls_before
-        self._options = job.hop.options
-        self._batch_interval_s = job.options.batch_interval_s
-        self._keeps_place = job.options.server_resume
-        self._decoder: Decoder | None = None
-        self._wire: Wire | None = None
-        self._held: list[Delta] = []
-        self._batching, self._last_read_s = False, 0.0
-        self._opened_s: float | None = None
-        self._rate_limits: RateLimits | None = None
-        self._first_content_s: float | None = None
-        self._any_content = False
-        """Content was read; it may be held back still."""
-        self._deltas, self._over = 0, False
-        self._wall_offset_s = job.started_at - job.started_s
-        self._clocks: Clocks | None = None
-        self._asking = Asking(job, epoch)
-        self._suspected = False
 
     def on_start(self) -> None:
         self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
@@ -105,9 +70,12 @@ class StreamActor(Keyed):
             return
         request, self._decoder = made
         # Last of all, so that no permit is held by who waits for something else.
-        if (refused := self._asking.breaker(self.ref, self.clock.now_s())) is not None:
-            self._fail(refused)
+        leave = leave_to_send(self._job, self._epoch, self.clock.now_s())
+        if isinstance(leave, ErrorEvidence):
+            self._fail(leave)
             return
+        if leave.probe:
+            self._probing = True
         self.watch(self._job.connection)
         self._job.connection.tell(asked_of_endpoint(self._job, self._gate, self._epoch, self.ref, request))
 
@@ -170,7 +138,7 @@ class StreamActor(Keyed):
             self._fail(ErrorEvidence(kind="protocol", phase="end", message=text))
 
     def _next_seq(self) -> int:
-        return self._gate.taken_seq + len(self._held) + 1
+        return self._gate.taken_seq + len(self._held or ()) + 1
 
     def _take(self, decoded: Decoded, received_s: float) -> None:
         if decoded.deltas:
@@ -200,7 +168,10 @@ class StreamActor(Keyed):
             self._commit(deltas, last=last)
             return
         # Usage and raw deltas wait for the attempt's first content: until then it may be replaced unseen.
-        self._held.extend(deltas)
+        if self._held:
+            self._held.extend(deltas)
+        else:
+            self._held = deltas
         if self._first_content_s is None:
             self._any_content = self._any_content or content
             if self._any_content and self._begin(received_s, last=last):
@@ -218,14 +189,15 @@ class StreamActor(Keyed):
             if (refusal := opening.refusal(self._answer_so_far())) is not None:
                 self._fail(refusal)
                 return False
-            begun = opening.begin(self._held, self._gate.taken_seq + 1, last=last)
+            begun = opening.begin(self._held or [], self._gate.taken_seq + 1, last=last)
             if begun is None:
                 return False
             self._held, self._opening = begun, None
         if self._any_content:
             self._first_content_s = received_s - self._job.started_s
-            if self._asking.probing and self._clocks is not None:
-                self._asking.proved(received_s - self._clocks.written_s, received_s)
+            if self._probing and self._clocks is not None:
+                self._probing = False
+                prove(self._job, self._epoch, received_s - self._clocks.written_s, received_s)
             self._tell.first_delta(self._first_content_s)
         return True
 
@@ -237,10 +209,8 @@ class StreamActor(Keyed):
 
     def _flush(self, *, last: bool = False) -> bool:
         """What was held is delivered. False: it could not be, and the attempt is over."""
-        if not self._held:
-            return True
-        deltas, self._held = self._held, []
-        return self._commit(deltas, last=last)
+        deltas, self._held = self._held, None
+        return self._commit(deltas, last=last) if deltas else True
 
     def _commit(self, deltas: list[Delta], *, last: bool) -> bool:
         """Through the gate. False: it did not take them, and the attempt is over."""
@@ -297,8 +267,7 @@ class StreamActor(Keyed):
 
     def _arm(self, now_s: float) -> None:
         assert self._clocks is not None
-        delay_s = max(self._clocks.due_s() - now_s, 0.001)
-        self.timer(delay_s, Tick(self._epoch), control=True, key="clock")
+        self.timer(self._clocks.look_in_s(now_s), TICK, control=True, key="clock")
 
     @receives(Tick)
     def on_tick(self, _: Tick) -> None:
@@ -352,49 +321,7 @@ class StreamActor(Keyed):
             self._let_go()
             self._end("cancelled", self._answer_so_far())
 
-    def _fail(self, evidence: ErrorEvidence) -> None:
-        if self._over:
-            return
-        if self._first_content_s is not None:
-            self._over = True
-            self._flush_rest()
-        self._let_go()
-        self._end("failed", self._answer_so_far(), evidence)
-
-    def _flush_rest(self) -> None:
-        """What a failed attempt still held belongs to the consumer once the attempt has delivered."""
-        if self._held:
-            deltas, self._held = self._held, []
-            if self._gate.commit(self._epoch, deltas) in (Commit.TAKEN, Commit.FULL):
-                self._deltas += len(deltas)
-
     def _place(self) -> tuple[str | None, str | None] | None:
         """Where the server keeps this answer, and how far it was read: all that was read is in the batch."""
         tell = getattr(self._decoder, "place", None)
         return None if tell is None else tell()
-
-    def _answer_so_far(self) -> Answer:
-        return NO_ANSWER if self._decoder is None else self._decoder.answer_so_far()
-
-    def _let_go(self) -> None:
-        if self._wire is not None:
-            self._wire.abort()
-        else:
-            self._job.connection.tell(CancelOpen(self._job.stream_id, self._epoch))
-
-    def _end(self, outcome: Any, answer: Answer, evidence: ErrorEvidence | None = None) -> None:
-        self._over = True
-        clocks = self._clocks
-        over = AttemptOver(
-            epoch=self._epoch, outcome=outcome, answer=answer, evidence=evidence,
-            sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
-            first_content_s=self._first_content_s, deltas=self._deltas, rate_limits=self._rate_limits,
-            written_s=None if clocks is None else clocks.written_s - self._job.started_s,
-            held_back=clocks is not None and clocks.held_back,
-        )  # fmt: skip
-        self._gate.settled(lambda refusal: self._say(over if refusal is None else unkept(over, refusal)))
-
-    def _say(self, over: AttemptOver) -> None:
-        # A socket's read brings no ids; what follows from the end has them again.
-        self._scope.tell(over, ids=Ids(self._job.request_id, self._job.stream_id))
-        self.stop()

@@ -1,4 +1,5 @@
 """What actors tell each other. Slots dataclasses: cheap to make, frozen, not validated (our own code speaks).
+What every request or read makes is a tuple: it costs a third of that.
 
 Control-lane messages say so; all other is mail. `epoch` fences: an older attempt's message is dropped.
 `late_is_fine` marks what may reach nobody without loss: a dead letter of it is none.
@@ -55,15 +56,6 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """Control. A clock may have run out; the handler judges by arrival stamps, not by now."""
-
-    late_is_fine: ClassVar[bool] = True
-
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """One request as it goes on the wire. Headers hold secrets, the body the prompt: never in a repr.
 
@@ -76,8 +68,7 @@ class HttpRequest:
     body: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(NamedTuple):
     """To a connection actor: send this request on a socket of yours for `holder`, attempt `epoch`."""
 
     holder: Any
@@ -86,7 +77,7 @@ class Open:
     epoch: int
     request: HttpRequest
     connect_timeout_s: float
-    mark_sent: Callable[[], None] = field(repr=False)
+    mark_sent: Callable[[], None]
     """Called before the first byte is written: from then on the provider may have seen the request."""
     ids: Ids | None = None
     """The answer carries them."""
@@ -141,10 +132,7 @@ class WireEnd:
 
 
 class WireRead(NamedTuple):
-    """All that one socket read brought: head, body bytes, end, whichever came.
-
-    A tuple, as one is made for every read: it costs a third of a frozen dataclass.
-    """
+    """All that one socket read brought: head, body bytes, end, whichever came."""
 
     epoch: int
     received_s: float
@@ -193,8 +181,7 @@ class Folded:
     completion: "Completion[Any]" = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptOver:
+class AttemptOver(NamedTuple):
     """Stream to scope, its last message: how the attempt ended, with all that it knows."""
 
     epoch: int
@@ -211,6 +198,8 @@ class AttemptOver:
     deltas: int = 0
     rate_limits: RateLimits | None = None
     """What the answer's headers told; errors tell them too."""
+    key: int | None = None
+    """Which of several API keys it was asked with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +210,7 @@ class StartRequest:
     cell: Any
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOver:
+class RequestOver(NamedTuple):
     """Scope to the requests supervisor: the channel has its end."""
 
     stream_id: str
@@ -250,28 +238,19 @@ class AwaitIdle:
 
 
 class Reserve(NamedTuple):
-    """To limiter, breaker or budget: a lease keyed by (stream_id, epoch), for an attempt at `place`.
+    """Attempt to the circuit breakers, asked in turn and not by mail: a lease keyed by (stream_id, epoch).
 
-    Like Settle a tuple, as every attempt makes one: it costs a third of a frozen dataclass.
+    Like its answers and Settle a tuple, as every attempt makes one: it costs a third of a frozen dataclass.
     """
 
-    holder: Any
     stream_id: str
     epoch: int
     place: Place
-    tokens: int = 0
-    cost_usd: float = 0.0
-    priority: int = 0
-    tenant: str | None = None
-    deadline_s: float | None = None
 
 
 class Granted(NamedTuple):
-    """The lease is held until it is settled, or until its scope goes Down."""
+    """The lease is held until it is settled, or abandoned when its scope has died."""
 
-    epoch: int
-    kind: str
-    waited_s: float = 0.0
     probe: bool = False
     """The breaker waits for this attempt: its first content is to be told at once."""
 
@@ -279,13 +258,11 @@ class Granted(NamedTuple):
 class Refused(NamedTuple):
     """No lease, and why; the evidence's `retry_after_s` where waiting would help."""
 
-    epoch: int
-    kind: str
     evidence: ErrorEvidence
 
 
 class Settle(NamedTuple):
-    """Scope to limiter, breaker and budget after every attempt, whatever it had obtained. Idempotent."""
+    """Scope to the circuit breakers after every attempt, whatever it had obtained. Idempotent."""
 
     stream_id: str
     epoch: int

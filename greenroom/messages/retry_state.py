@@ -12,6 +12,8 @@ ResumeMode = Literal["fresh", "pause", "server_cursor", "prefix", "instruction",
 """pause: the wire asked to be called again with what it had sent (Anthropic's pause_turn)."""
 GOES_ON: frozenset[ResumeMode] = frozenset({"pause", "server_cursor", "prefix", "instruction"})
 """Modes that a codec has its own words for; block and reset are plain requests."""
+NO_PREFIX = "no_prefix"
+"""`no_prefix:MODEL` among a target's adjustments: its server refused to go on from a prefix."""
 OpenBlock = Literal["none", "text", "reasoning", "tool_call", "json", "other"]
 """What of the answer had begun and not ended. json: a text of which half is worth nothing. other: a refusal, or
 a whole item of the wire's own as the last thing."""
@@ -70,6 +72,8 @@ class AttemptRecord(Value):
     error_class: ErrorClass | None = None
     message: str | None = None
     status: int | None = None
+    key: int | None = None
+    """Which of several API keys it was asked with, from 1."""
     decision: Decision
     waited_s: float = 0.0
     """The wait that was decided after it."""

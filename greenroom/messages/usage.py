@@ -29,14 +29,18 @@ class Usage(Value):
     raw: FrozenMap = EMPTY_MAP
     """The provider's own object, untouched."""
 
+    def is_untold(self) -> bool:
+        """Nobody told anything: it equals NO_USAGE."""
+        return self is NO_USAGE or (self.source == "none" and self == NO_USAGE)
+
     def __add__(self, other: "Usage") -> "Usage":
         """Counts added field by field; the source is the weaker of the two; `raw` is dropped.
 
         An untold total counts as input plus output, so that a sum's total never misses a part.
         """
-        if self is NO_USAGE or self == NO_USAGE:
+        if self.is_untold():
             return other
-        if other is NO_USAGE or other == NO_USAGE:
+        if other.is_untold():
             return self
         counts = {name: _sum(getattr(self, name), getattr(other, name)) for name in _COUNTS}
         counts["total_tokens"] = _sum(_total(self), _total(other))

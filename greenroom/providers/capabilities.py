@@ -10,11 +10,9 @@ from fnmatch import fnmatchcase
 from greenroom.messages.contracts import Target
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.options import StreamingOptions
-from greenroom.messages.retry_state import Capabilities
+from greenroom.messages.retry_state import NO_PREFIX, Capabilities
 from greenroom.providers.registry import codec_for
 
-NO_PREFIX = "no_prefix"
-"""`no_prefix:MODEL` among a target's adjustments: its server refused to go on from a prefix."""
 _UNKNOWN = Capabilities(instruction_continuation=False)
 
 

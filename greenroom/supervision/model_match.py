@@ -22,7 +22,7 @@ from greenroom.messages.contracts import Clock, EventSink, Target
 from greenroom.messages.events import ProviderModelMismatch
 
 _SEEN_MAX = 1024
-"""Pairs of names that are remembered."""
+"""Names, and pairs of names, that are remembered."""
 _CHOOSERS = frozenset({"auto", "default", "free", "best"})
 """Last parts of names that leave the choice to the server."""
 _DATES = re.compile(
@@ -40,6 +40,11 @@ def same_model(asked: str, answered: str) -> bool:
     return asked == answered or _words(asked) == _words(answered)
 
 
+@lru_cache(maxsize=_SEEN_MAX)
+def _leaves_the_choice(asked: str) -> bool:
+    return re.split(r"[/:]", asked.lower())[-1] in _CHOOSERS
+
+
 def matches(target: Target, answered: str | None) -> bool | None:
     """None where it cannot be told: no name came, or the one asked says nothing of the model."""
     asked = target.model
@@ -47,7 +52,7 @@ def matches(target: Target, answered: str | None) -> bool | None:
         return None
     if asked == answered:
         return True
-    return None if re.split(r"[/:]", asked.lower())[-1] in _CHOOSERS else same_model(asked, answered)
+    return None if _leaves_the_choice(asked) else same_model(asked, answered)
 
 
 def request_over(target: Target, completion: Completion[Any], attempts: int) -> RequestOver:

@@ -1,17 +1,19 @@
 """What the one decision is given to look at: gathered from the job, the attempt that ended, and those before."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from greenroom.actors.api_keys import RESTS
 from greenroom.actors.gate import Gate
 from greenroom.actors.job import Job
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import AttemptOver
-from greenroom.messages.failures import Failure
+from greenroom.messages.failures import BREAKER_OPEN, Failure
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import Settled
-from greenroom.supervision.attempts import BREAKER_OPEN, Situation
+from greenroom.supervision.attempts import Situation
 from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.ladder import Place, Standing, danger_of_replay, open_rungs
+from greenroom.supervision.leases import NO_LIMITS
 from greenroom.supervision.on_route import OnRoute
 from greenroom.supervision.retry_states import standing
 from greenroom.supervision.routes import NextHop, NoHop
@@ -26,10 +28,11 @@ class Tried:
     stale_retries: int = 0
     pauses: int = 0
     breaker_waits: int = 0
+    key_retries: int = 0
     behind: int = 0
     """The epoch whose pause the wire goes on from: what it and those before it delivered is not said again."""
     ruled_out: frozenset[ResumeMode] = frozenset()
-    views: Settled = field(default_factory=Settled)
+    views: Settled = NO_LIMITS
     """What the breaker said last."""
     start: Start = FRESH
     deadline_left_s: float = 0.0
@@ -38,6 +41,8 @@ class Tried:
         """A further attempt at the same target, after this failure."""
         if counted:
             return replace(self, retries=self.retries + 1)
+        if failure.error_class in RESTS:
+            return replace(self, key_retries=self.key_retries + 1)
         if failure.evidence is not None and failure.evidence.code == BREAKER_OPEN:
             return replace(self, breaker_waits=self.breaker_waits + 1)
         return replace(self, stale_retries=self.stale_retries + 1)
@@ -48,7 +53,11 @@ class Tried:
 
     def elsewhere(self) -> "Tried":
         """At the next target everything is counted from nothing; what was paused was paused by the former."""
-        return Tried()
+        return UNTRIED
+
+
+UNTRIED = Tried()
+"""Nothing yet."""
 
 
 def known_place(over: AttemptOver, gate: Gate, start: Start) -> Answer:
@@ -66,10 +75,10 @@ def known_place(over: AttemptOver, gate: Gate, start: Start) -> Answer:
 
 
 def situation_of(
-    job: Job, over: AttemptOver, tried: Tried, route: OnRoute, at: tuple[float, float]
+    job: Job, over: AttemptOver, tried: Tried, route: OnRoute | None, at: tuple[float, float]
 ) -> Situation:
-    """The situation after this attempt; the route knows then that this hop failed. Linear in what was delivered,
-    where something was. `at`: the time, and a random number.
+    """The situation after this attempt; the route, where there is one, knows then that this hop failed. Linear in
+    what was delivered, where something was. `at`: the time, and a random number.
     """
     now_s, random = at
     checkpoint = job.gate.checkpoint
@@ -83,19 +92,20 @@ def situation_of(
     return Situation(
         retries=tried.retries, delivered=delivered, deadline_left_s=tried.deadline_left_s,
         adjustments=job.target.adjustments, pauses=tried.pauses, stale_retries=tried.stale_retries,
-        breaker_waits=tried.breaker_waits, mode=tried.start.mode,
+        breaker_waits=tried.breaker_waits, key_retries=tried.key_retries,
+        another_key=over.key is not None and job.api_keys.another(now_s), mode=tried.start.mode,
         said=checkpoint.committed_epoch == over.epoch, sent=over.sent, rungs=rungs, no_rung=no_rung,
         danger=danger_of_replay(job.hop.request, stands.parts),
-        hop=_next_hop(job, over, tried, route, now_s), stays=route.stays(tried.retries),
+        hop=_next_hop(job, over, tried, route, now_s), stays=route is not None and route.stays(tried.retries),
         breaker=tried.views.breaker,
         retry_budget=tried.views.retry_budget, random=random,
     )  # fmt: skip
 
 
 def _next_hop(
-    job: Job, over: AttemptOver, tried: Tried, route: OnRoute, now_s: float
+    job: Job, over: AttemptOver, tried: Tried, route: OnRoute | None, now_s: float
 ) -> NextHop | NoHop | None:
-    if over.evidence is None:
+    if over.evidence is None or route is None:
         return None
     open_for_s = 0.0 if tried.views.breaker is None else tried.views.breaker.open_for_s
     wait_s = backoff_s(over.epoch, job.options, 0.0)

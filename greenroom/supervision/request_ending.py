@@ -37,6 +37,14 @@ class RequestEnding(LoopActor):
     """What a request's scope does once its end is decided, and the aggregator that it starts before."""
 
     kind = "request_ending"
+    _stopped_by: CancelledBy | None = None
+    _aggregator: Ref[Any] | None = None
+    _aggregators = 0
+    _finish: Finish | None = None
+    _uncounted: Completion[Any] | None = None
+    _closed = False
+    _cancels: frozenset[Ref[Any]] = frozenset()
+    """Actors that tell a provider to stop; the scope outlives them."""
 
     def __init__(self, supervisor: "Ref[Any]", job: Job) -> None:
         super().__init__()
@@ -44,14 +52,6 @@ class RequestEnding(LoopActor):
         self._gate, self._history = job.gate, job.history
         self._state: Literal["running", "waiting", "ending"] = "waiting"
         self._epoch = job.gate.epoch_opened
-        self._stopped_by: CancelledBy | None = None
-        self._aggregator: Ref[Any] | None = None
-        self._aggregators = 0
-        self._finish: Finish | None = None
-        self._uncounted: Completion[Any] | None = None
-        self._closed = False
-        self._cancels: set[Ref[Any]] = set()
-        """Actors that tell a provider to stop; the scope outlives them."""
 
     def on_start(self) -> None:
         self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
@@ -150,10 +150,10 @@ class RequestEnding(LoopActor):
     def _cancel_there(self, answer: Unwanted | None) -> None:
         if answer is not None:
             name = f"server-cancel-{self._epoch}"
-            self._cancels.add(self.spawn(ServerCancel, self._job, answer, name=name))
+            self._cancels |= {self.spawn(ServerCancel, self._job, answer, name=name)}
 
     def _cancel_over(self, ref: "Ref[Any]") -> None:
-        self._cancels.discard(ref)
+        self._cancels -= {ref}
         if self._closed and not self._cancels:
             self.exit("normal")
 

@@ -29,6 +29,7 @@ from greenroom.messages.commands import (
     ReaderGone,
 )
 from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.retry_state import NO_PREFIX
 from greenroom.messages.signals import AskFailed, Down, Reply
 from greenroom.supervision.attempts import (
     NO_RETRIES_LEFT,
@@ -47,12 +48,12 @@ from greenroom.supervision.attempts import (
 )
 from greenroom.supervision.crashes import crashed_attempt, unsent_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
-from greenroom.supervision.leases import note_decision, settle
+from greenroom.supervision.leases import note_decision, note_key, settle
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.on_route import OnRoute
-from greenroom.supervision.prospects import Tried, known_place, situation_of
+from greenroom.supervision.prospects import UNTRIED, known_place, situation_of
 from greenroom.supervision.request_ending import TOKENS, RequestEnding
-from greenroom.supervision.scope_alarms import BackOffOver, DeadlineOver
+from greenroom.supervision.scope_alarms import DEADLINE_OVER, BackOffOver, DeadlineOver
 from greenroom.supervision.seams import FRESH, Start, reset_at, start_of
 from greenroom.supervision.server_cancel import unwanted
 from greenroom.supervision.taking_up import cut_before
@@ -62,29 +63,30 @@ class RequestScope(RequestEnding):
     """See the module. Ends by itself when the channel is closed."""
 
     kind = "request_scope"
+    # How a request begins; most ends change little of it.
+    _stream: Ref[Any] | None = None
+    _over: AttemptOver | None = None
+    _back_off: Any = None
+    _start = FRESH
+    """How the attempt that runs, or the next one, begins."""
+    _tried = UNTRIED
+    _looked_up = False
+    """The model of this hop was, where the request wants that."""
+    _cut: tuple[ErrorEvidence, int] | None = None
+    """The last failure after content, and its attempt: what the user is told where going on was refused."""
 
     def __init__(self, supervisor: "Ref[Any]", job: Job) -> None:
         super().__init__(supervisor, job)
         self._ids = (job.stream_id, job.request_id)
-        self._stream: Ref[Any] | None = None
-        self._over: AttemptOver | None = None
-        self._back_off: Any = None
-        self._start = FRESH
-        """How the attempt that runs, or the next one, begins."""
-        self._tried = Tried()
-        self._route = OnRoute(job)
-        self._looked_up = False
-        """The model of this hop was, where the request wants that."""
+        self._route = None if job.plan is None else OnRoute(job, job.plan)
         self._earlier = cut_before(job)
         """How an earlier life of the request ended, until that is decided on."""
-        self._cut: tuple[ErrorEvidence, int] | None = None
-        """The last failure after content, and its attempt: what the user is told where going on was refused."""
 
     def on_start(self) -> None:
         super().on_start()
         me = self.ref
         self._job.channel.demand = lambda: me.tell_control(Demand())
-        self.timer(self._deadline_left_s(), DeadlineOver(), control=True, key="deadline")
+        self.timer(self._deadline_left_s(), DEADLINE_OVER, control=True, key="deadline")
         if self.cell.control:
             me.tell(BackOffOver(self._epoch))
         else:
@@ -149,21 +151,26 @@ class RequestScope(RequestEnding):
         self._gate.settled(settled)
 
     def _attempt_ended(self, over: AttemptOver) -> None:
-        self._tried = replace(self._tried, views=settle(self._job, over, self.clock.now_s()))
+        now_s = self.clock.now_s()
+        views = settle(self._job, over, now_s)
+        if (rested := note_key(self._job, over, now_s)) is not None:
+            self._tell.key_rests(rested)
         if over.outcome == "completed":
             self._record(over, "completed")
             self._end("completed", over.answer)
-        elif self._stopped_by is not None:
+            return
+        self._tried = replace(self._tried, views=views)
+        if self._stopped_by is not None:
             self._record(over, "cancelled")
             self._abandon(over)
             self._end_stopped(over.answer)
         elif over.outcome == "paused":
             # Looked at only where it goes on no more.
             evidence = ErrorEvidence(kind="protocol", message="the wire asks to be continued again and again")
-            self._proceed(replace(over, evidence=evidence), after_pause(self._situation(over)))
+            self._proceed(over._replace(evidence=evidence), after_pause(self._situation(over)))
         else:
             evidence = over.evidence or ErrorEvidence(kind="crash", message=f"the attempt was {over.outcome}")
-            over = replace(over, evidence=evidence, answer=known_place(over, self._gate, self._start))
+            over = over._replace(evidence=evidence, answer=known_place(over, self._gate, self._start))
             self._decide(over)
 
     def _decide(self, over: AttemptOver) -> None:
@@ -185,7 +192,7 @@ class RequestScope(RequestEnding):
         mode = self._start.mode
         self._tried = replace(self._tried, ruled_out=self._tried.ruled_out | {mode})
         if mode == "prefix" and evidence.kind == "http" and evidence.status == 400:
-            self._job.adjust(f"no_prefix:{self._job.target.model}")
+            self._job.adjust(f"{NO_PREFIX}:{self._job.target.model}")
 
     def _situation(self, over: AttemptOver) -> Situation:
         tried = replace(self._tried, start=self._start, deadline_left_s=self._deadline_left_s())
@@ -254,6 +261,7 @@ class RequestScope(RequestEnding):
         failure = self._failure(over)
         self._record(over, decision, failure, delay_s, reason)
         self._abandon(over)
+        assert self._route is not None
         self._route.go_to(place)
         self._looked_up = False
         self._tell.failover(failure, decision, delay_s, self._epoch + 1, reason)

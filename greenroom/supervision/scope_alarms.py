@@ -9,6 +9,9 @@ class DeadlineOver:
     """Control."""
 
 
+DEADLINE_OVER = DeadlineOver()
+
+
 @dataclass(frozen=True, slots=True)
 class BackOffOver:
     late_is_fine: ClassVar[bool] = True

@@ -6,15 +6,15 @@ Mail: the key, what the endpoint answers to one Open, one WireRead a read: the f
 from dataclasses import dataclass, replace
 from typing import Any
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import ApiKeys, Job
+from greenroom.actors.job import Job
 from greenroom.actors.keyed import Keyed
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import CancelOpen, Open, Opened, OpenFailed, ReadOn, WireRead
 from greenroom.messages.contracts import Call, Wire
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.recovery_events import StreamServerCancel
-from greenroom.messages.signals import Ids
 from greenroom.supervision.scope_events import ScopeTeller
 
 TIMEOUT_S = 5.0
@@ -72,8 +72,7 @@ class ServerCancel(Keyed):
         request = answer.codec.cancel(replace(answer.call, api_key=api_key), answer.response_id)
         asked = Open(
             holder=self.ref, stream_id=self._key, epoch=answer.call.epoch, request=request,
-            connect_timeout_s=TIMEOUT_S, mark_sent=_nothing,
-            ids=Ids(self._job.request_id, self._job.stream_id),
+            connect_timeout_s=TIMEOUT_S, mark_sent=_nothing, ids=self._job.ids,
         )  # fmt: skip
         answer.connection.tell(asked)
 

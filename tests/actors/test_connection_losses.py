@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import WAITING_MAX, KeyAsker
 from greenroom.actors.ids import current_ids
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.commands import Opened
 from greenroom.messages.failures import CredentialRefused, StreamError

@@ -9,6 +9,7 @@ from greenroom.providers.openai_responses.marks import WIRE
 from greenroom.providers.openai_responses.turns import CARRIED
 from greenroom.providers.profile import Profile
 from greenroom.providers.wire.fitting import (
+    DROP,
     asked_fields,
     broken_calls,
     empty_turns,
@@ -30,8 +31,15 @@ def check(request: ChatRequest, profile: Profile, options: StreamingOptions) -> 
         *broken_calls(request),
         *named_turns(request, "turns have no name on this wire"),
         *_fields(request, profile),
+        *_kept(request, profile, options),
     ]
     refuse_or_say(profile.name, options, problems, unsupported, foreign_parts(request, WIRE))
+
+
+def _kept(request: ChatRequest, profile: Profile, options: StreamingOptions) -> Iterator[Problem]:
+    if options.server_resume and profile.background and not request.stream:
+        text = f"needs stream=True: an answer in one piece has no events; {DROP}"
+        yield Problem("options.server_resume", "True", text)
 
 
 def _fields(request: ChatRequest, profile: Profile) -> Iterator[Problem]:

@@ -235,7 +235,11 @@ def test_server_resume_has_the_answer_made_in_the_background_where_the_server_ca
     body = body_of(ask(), profile=profile, server_resume=True)
     assert (body["store"], body.get("background", False)) == (kept, kept)
     assert ("include" in body) is include
-    assert "background" not in body_of(ask(stream=False), profile=profile, server_resume=True)
+    whole = ask(stream=False)
+    assert "background" not in body_of(whole, profile=profile, server_resume=True)
+    assert problems(whole, profile, server_resume=True) == (["options.server_resume"] if kept else [])
+    assert problems(whole, profile, server_resume=True, on_unsupported="drop") == []
+    assert problems(ask(), profile, server_resume=True) == []
 
 
 @pytest.mark.parametrize(
