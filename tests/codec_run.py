@@ -1,6 +1,8 @@
 """Runs bytes through a codec as a stream would, and says what came of them."""
 
+import copy
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import WireHead
 from greenroom.messages.completion import Choice
-from greenroom.messages.contracts import Call, Codec, Decoded, Target
+from greenroom.messages.contracts import Call, Codec, Decoded, Decoder, Target
 from greenroom.messages.deltas import Delta
 from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.fold import Fold
@@ -53,6 +55,18 @@ class Outcome:
     @property
     def usage(self) -> Usage:
         return self.fold().usage
+
+
+def broken_here(decoder: Decoder, deltas: list[Delta], whole: Outcome) -> ErrorEvidence:
+    """The failure if the connection broke now: no answer, and the beginning of what the whole stream says."""
+    cut = Outcome(list(deltas))
+    cut.take(copy.deepcopy(decoder).finish(clean=False, seq=len(deltas) + 1, received_at=1000.0))
+    assert cut.answer is None
+    for got, all_of_it in zip(cut.choices(), whole.choices(), strict=False):
+        assert all_of_it.text.startswith(got.text)
+        assert all_of_it.reasoning.startswith(got.reasoning)
+    assert cut.failure is not None
+    return cut.failure
 
 
 @dataclass(frozen=True)
@@ -127,3 +141,23 @@ class CodecRun:
         assert [delta.seq for delta in outcome.deltas] == list(range(1, len(outcome.deltas) + 1))
         assert (outcome.answer is None) != (outcome.failure is None)
         return outcome
+
+    def however_cut(self, data: bytes, sizes: Iterable[int], **of_run: Any) -> Outcome:
+        """The outcome, which is the same in one piece, in pieces of these sizes and byte by byte."""
+        outcomes = [self.run(data, each, **of_run) for each in ([], sizes, [1] * len(data))]
+        for one in outcomes:
+            if one.failure is not None:
+                # What was seen around the failure may hold bytes of the same read that came after it.
+                one.failure = one.failure.model_copy(update={"body": ""})
+        assert outcomes[1] == outcomes[2] == outcomes[0]
+        return outcomes[0]
+
+    def took_s(self, data: bytes, deltas: int) -> float:
+        """CPU seconds for the deltas of a whole stream, of which there are so many at least; in large reads."""
+        decoder, seq = self.codec.start(self.call()), 1
+        decoder.head(WireHead(200, ()))
+        begun_s = time.process_time()
+        for at in range(0, len(data), 65536):
+            seq += len(decoder.feed(data[at : at + 65536], seq, 0.0).deltas)
+        assert seq > deltas
+        return time.process_time() - begun_s

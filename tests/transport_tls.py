@@ -1,9 +1,10 @@
-"""Authorities and certificates made for the tests."""
+"""Authorities and certificates made for the tests, and an environment that names no others."""
 
 import functools
 import ssl
 from pathlib import Path
 
+import pytest
 import trustme
 
 
@@ -31,3 +32,19 @@ def _authority() -> trustme.CA:
 @functools.cache
 def _certificate(names: tuple[str, ...]) -> trustme.LeafCert:
     return _authority().issue_cert(*names)
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> Trust:
+    """An authority for one test."""
+    return Trust(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy, and no authorities but those that a test names."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)

@@ -42,6 +42,8 @@ GRACES_FEW = 64
 """As many timers of absent streams are kept without looking whether they still matter."""
 SCOPE_END_S = 1.0
 """In which a scope that is ordered down closes its channel."""
+_LATER = "'"
+"""Behind the id of a stream that was taken up again: the name of its scope, while an earlier one lives."""
 LOST_S = 5.0
 """Longer than any caller's thread stands between putting its job down and sending it."""
 
@@ -164,6 +166,8 @@ class Requests(DynamicSupervisor):
         self._waiting_for_idle: list[Any] = []
         self._graces: dict[str, Timer] = {}
         """The newest of each stream; some are of streams whose consumer is back."""
+        self._later: dict[str, str] = {}
+        """Names of scopes by stream, where they are not its id."""
         self._drop_graces_at = GRACES_FEW
         self._counts = dict.fromkeys(
             ("admitted", "refused", "completed", "failed", "cancelled", "attempts"), 0
@@ -216,7 +220,26 @@ class Requests(DynamicSupervisor):
             age_s = max(self.clock.wall_s() - job.resumed.updated_at, 0.0)
             teller = ScopeTeller(self.events, self.clock, self.path, job)
             teller.emit(StreamTakenUp, seq=job.resumed.delivered_seq, age_s=age_s)
-        self.adopt(job.stream_id, SCOPE, (self.ref, job), message.cell)
+        self.adopt(self._name_for(job.stream_id), SCOPE, (self.ref, job), message.cell)
+
+    def _name_for(self, stream_id: str) -> str:
+        """The id; another where a scope of the same stream still tells a provider to stop."""
+        name = stream_id
+        while name in self._cells:
+            name += _LATER
+        if name != stream_id:
+            self._later[stream_id] = name
+        elif self._later:
+            self._later.pop(stream_id, None)
+        return name
+
+    def _take_job_of(self, scope: str) -> Job | None:
+        """The open job of the scope of that name. None: it had its end, or is a later scope's."""
+        stream_id = scope.rstrip(_LATER)
+        if self._later.get(stream_id, stream_id) != scope:
+            return None
+        self._later.pop(stream_id, None)
+        return self._live.jobs.pop(stream_id, None)
 
     def _refusal(self) -> ErrorEvidence | None:
         if not self._live.admitting:
@@ -260,9 +283,9 @@ class Requests(DynamicSupervisor):
 
     @receives(Down)
     def on_down(self, down: Down) -> None:
-        stream_id = self._names.get(down.ref.cell)
+        scope = self._names.get(down.ref.cell)
         super().on_down(down)
-        job = self._live.jobs.pop(stream_id, None) if stream_id is not None else None
+        job = None if scope is None else self._take_job_of(scope)
         if job is not None:
             job.gate.fence()
             abandon(job)

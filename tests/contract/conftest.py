@@ -1,11 +1,10 @@
 """The contract of a transport, run over each that there is: `way` says which, and on which loop."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from transport_client import SESSION, WAYS
-from transport_tls import Trust
+from transport_tls import no_settings_of_this_machine, trust  # noqa: F401  (fixtures)
 
 from greenroom.providers.simulator import Simulator
 
@@ -21,17 +20,3 @@ def simulator() -> Iterator[Simulator]:
     """One for all tests of a file."""
     with Simulator() as running:
         yield running
-
-
-@pytest.fixture
-def trust(tmp_path: Path) -> Trust:
-    return Trust(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)

@@ -13,36 +13,20 @@ from greenroom.providers.simulator.openai_request import ChatCall
 from greenroom.providers.simulator.openai_whole import Stamp
 
 from codec_run import Outcome
+from said_scripts import CALL, USAGES, words
 
 STAMP = Stamp("sim-1", 1_700_000_000)
-WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<"), max_size=60)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**50), 2**50) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-CALLS = st.fixed_dictionaries(
-    {
-        "name": st.from_regex(r"[a-z_]{1,12}", fullmatch=True),
-        "arguments": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
-    },
-    optional={"id": st.uuids().map(str)},
-)
+WORDS = words("<")
+CALLS = st.fixed_dictionaries(CALL, optional={"id": st.uuids().map(str)})
 SCRIPTS = st.fixed_dictionaries(
     {
         "text": WORDS,
         "reasoning": WORDS,
         "tool_calls": st.lists(CALLS, max_size=3, unique_by=lambda call: call.get("id", id(call))),
-        "usage": st.builds(
-            lambda prompt, answer, reasoning, cached: {
-                "prompt_tokens": prompt + cached, "completion_tokens": answer + reasoning,
-                "reasoning_tokens": reasoning, "cached_tokens": cached,
-            },
-            *[st.integers(0, 9_000)] * 4,
-        ),
+        "usage": USAGES,
         "chunk_size": st.none() | st.integers(1, 9),
     }
-)  # fmt: skip
+)
 
 
 def said(wire: str, script: Script, *, stream: bool, sizes: list[int]) -> Outcome:

@@ -1,6 +1,7 @@
 """The supervisor of all requests: admission, its own death and its scopes', stopping."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -8,21 +9,25 @@ from greenroom.messages.commands import (
     AwaitIdle,
     CancelAll,
     GetStatistics,
+    HttpRequest,
     StartRequest,
     StopAdmission,
     WireRead,
 )
 from greenroom.messages.failures import (
     AdmissionRefused,
+    ConnectionFailed,
     InternalError,
     ShutDown,
     StreamCancelled,
     SystemDown,
 )
+from greenroom.messages.retry_state import Capabilities
 from greenroom.messages.statistics import RequestStatistics
 from greenroom.supervision.requests import closing, judged
 
-from request_path import Rig, Started, error_of
+from fake_provider import LineCodec
+from request_path import PATIENT, Rig, Started, error_of
 
 
 @pytest.fixture
@@ -238,4 +243,45 @@ def test_hundreds_of_requests_do_not_mix_and_leave_nothing() -> None:
     rig.advance(1)
     rig.check_nothing_left()
     assert rig.dispatcher.statistics().timers <= 1
+    rig.stop()
+
+
+class CancellingCodec(LineCodec):
+    """Of a server that keeps its answers."""
+
+    def cancel(self, call: Any, response_id: str) -> HttpRequest:
+        return HttpRequest("POST", f"/lines/{response_id}/cancel", ())
+
+
+@pytest.mark.parametrize("first_to_end", ["earlier", "later"])
+def test_a_stream_is_taken_up_while_its_earlier_scope_still_tells_the_provider_to_stop(
+    first_to_end: str,
+) -> None:
+    rig = Rig(codec=CancellingCodec()).start()
+    keeping = PATIENT.replace(server_resume=True)
+
+    def as_earlier(started: Started) -> None:
+        started.job.capabilities = lambda target: Capabilities(server_cursor=True)
+        started.job.stream_id = "s1"
+
+    earlier, wire = rig.open(keeping, before=as_earlier)
+    wire.head().send("t a").cut()
+    assert isinstance(error_of(earlier), ConnectionFailed)
+    cancel = rig.wire
+    assert cancel is not wire
+    later = rig.begin(keeping, before=as_earlier)
+    rig.settle()
+    answer = rig.wire.head().send("t b")
+    if first_to_end == "earlier":
+        cancel.head().end()
+        answer.send("done").end()
+    else:
+        answer.send("done").end()
+        cancel.head().end()
+    assert later.stream.result(timeout=0).text == "b"
+    again, third = rig.open(keeping, before=as_earlier)
+    rig.crash("/requests/s3")
+    assert error_of(again).error_class == "bug"
+    assert third.aborted
+    rig.check_nothing_left()
     rig.stop()

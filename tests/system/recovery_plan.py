@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from greenroom import StreamingOptions
 from greenroom.providers.simulator import Script
+from greenroom.providers.simulator.pieces import joined
 
 Crash = Literal["stream", "aggregator", "request_scope"]
 
@@ -234,9 +235,8 @@ def _script(number: int, generation: int, form: str) -> Script:
 
 
 def said_by(script: Script) -> Said:
-    text = script.text if isinstance(script.text, str) else "".join(script.text)
-    reasoning = script.reasoning if isinstance(script.reasoning, str) else "".join(script.reasoning)
-    return Said(text, reasoning, tuple((call.name, call.arguments_text) for call in script.tool_calls))
+    calls = tuple((call.name, call.arguments_text) for call in script.tool_calls)
+    return Said(joined(script.text), joined(script.reasoning), calls)
 
 
 def _cut(**place: Any) -> dict[str, Any]:

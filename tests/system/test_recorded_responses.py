@@ -3,20 +3,17 @@
 from collections.abc import Callable
 
 import pytest
-from replay_server import ReplayServer
+from recordings_over_http import wrong_over_http
 
 from greenroom import (
     ActorSystem,
     ChatRequest,
     InvalidInput,
-    ProviderConfig,
     StreamError,
-    SystemConfig,
 )
 from greenroom.providers.simulator import Script, Simulator
 
-from recorded_play import AT_ONCE, ONCE, batched, ended, played
-from recorded_responses import STREAMS, allowed, differences, expected
+import recorded_responses
 from shared_files import CORPUS
 from tests_system import LIMIT_S
 
@@ -24,19 +21,9 @@ KIND = "openai-responses"
 Start = Callable[..., ActorSystem]
 
 
-@pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
+@pytest.mark.skipif(not recorded_responses.STREAMS, reason=f"{CORPUS} is not there")
 def test_recordings_over_http_give_the_expected_completions() -> None:
-    wrong = dict[str, object]()
-    with ReplayServer(played) as server:
-        providers = {"rec": ProviderConfig(base_url=server.base_url, kind=KIND)}
-        with ActorSystem.start(SystemConfig(providers=providers, options=ONCE, drain_s=0)) as system:
-            for names in batched(STREAMS, AT_ONCE):
-                streams = [system.stream(ChatRequest(model=f"rec/{name}", messages="hi")) for name in names]
-                for name, stream in zip(names, streams, strict=True):
-                    differing = differences(ended(stream), expected(name))
-                    if differing.keys() != allowed(name):
-                        wrong[name] = differing
-    assert wrong == {}
+    assert wrong_over_http(recorded_responses, kind=KIND) == {}
 
 
 @pytest.mark.parametrize("streamed", [True, False])

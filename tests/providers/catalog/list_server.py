@@ -1,11 +1,11 @@
 """A real server on loopback that answers each path with what the test gave, and remembers what it was asked."""
 
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from held_server import HeldServer, QuietHandler
 
 
 @dataclass(frozen=True)
@@ -29,38 +29,20 @@ class Seen:
     body: bytes
 
 
-class ListServer:
+class ListServer(HeldServer):
     """`answers`: by path with its query, else by path alone; others get 404. All wait for `release`."""
 
     def __init__(self, answers: dict[str, Given | Any] | None = None) -> None:
+        super().__init__(_Handler)
         self.answers: dict[str, Any] = dict(answers or {})
         self.seen: list[Seen] = []
-        self.asked = threading.Event()
-        self.release = threading.Event()
-        self.release.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"owner": self}))
-        self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.root = f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def paths(self) -> list[str]:
         return [seen.path for seen in self.seen]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.release.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler, BaseHTTPRequestHandler):
     owner: ListServer
     protocol_version = "HTTP/1.1"
 
@@ -69,8 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         owner.seen.append(Seen(self.command, self.path, headers, body))
-        owner.asked.set()
-        owner.release.wait(20)
+        owner.meet()
         missing = Given({"error": {"message": "no such page"}}, 404)
         found = owner.answers.get(self.path, owner.answers.get(self.path.partition("?")[0], missing))
         given = found if isinstance(found, Given) else Given(found)
@@ -78,16 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(given.status)
         for name, value in ({"content-type": "application/json"} | given.headers).items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(data)))
         self.send_header("connection", "close")
-        self.end_headers()
-        try:
-            self.wfile.write(data)
-        except OSError:
-            self.close_connection = True
+        self.send_body(data)
 
     def do_POST(self) -> None:
         self.do_GET()
-
-    def log_message(self, *args: object) -> None:
-        """Silent."""

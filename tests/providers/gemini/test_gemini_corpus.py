@@ -1,16 +1,15 @@
 """Recorded Gemini streams against what a careful reader, checked with Google's SDK, made of them."""
 
-import copy
 import json
 import random
 
 import pytest
-from gemini_wire import CODEC, Outcome, array, call, run
+from gemini_wire import CODEC, array, call, run
 
 from greenroom.messages.commands import WireHead
-from greenroom.messages.contracts import Decoder
 from greenroom.messages.deltas import Delta
 
+from codec_run import broken_here
 from recorded_chats import found, headers_of, heard, random_sizes, stream_bytes
 from recorded_gemini import EXCEPTIONS, STREAMS, allowed, differences, expected
 from shared_files import CORPUS
@@ -53,12 +52,6 @@ def test_arguments_that_come_value_by_value_are_put_together() -> None:
     assert len({each.id for each in calls}) == 4
 
 
-def broken_here(decoder: Decoder, deltas: list[Delta]) -> Outcome:
-    outcome = Outcome(list(deltas))
-    outcome.take(copy.deepcopy(decoder).finish(clean=False, seq=len(deltas) + 1, received_at=1000.0))
-    return outcome
-
-
 @pytest.mark.parametrize("name", STREAMS)
 def test_every_prefix_of_a_recording(name: str) -> None:
     data, whole = stream_bytes(name), run(stream_bytes(name), headers=headers_of(name))
@@ -75,13 +68,7 @@ def test_every_prefix_of_a_recording(name: str) -> None:
             assert decoded.failure == whole.failure
             return
         if at in samples:
-            cut = broken_here(decoder, deltas)
-            assert cut.answer is None
-            assert cut.failure is not None
-            assert cut.failure.kind == "transport"
-            for got, all_of_it in zip(cut.choices(), whole.choices(), strict=False):
-                assert all_of_it.text.startswith(got.text)
-                assert all_of_it.reasoning.startswith(got.reasoning)
+            assert broken_here(decoder, deltas, whole).kind == "transport"
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -1,15 +1,14 @@
 """Recorded streams cut at every byte: what came of whole events is kept, and nothing is called an answer."""
 
-import copy
 import random
 
 import pytest
-from chat_wire import CODEC, Outcome, call, run
+from chat_wire import CODEC, call, run
 
 from greenroom.messages.commands import WireHead
-from greenroom.messages.contracts import Decoder
 from greenroom.messages.deltas import Delta
 
+from codec_run import broken_here
 from recorded_chats import CORPUS, STREAMS, headers_of, stream_bytes
 
 pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.skipif(not STREAMS, reason=f"{CORPUS} is not there")
 _SAMPLES = 30
 """Places of a stream at which a copy of the decoder is told that the connection broke there."""
 _BLANK_LINE = (b"\n\n", b"\r\n\r", b"\r\r", b"\n\r")
-
-
-def broken_here(decoder: Decoder, deltas: list[Delta]) -> Outcome:
-    outcome = Outcome(list(deltas))
-    outcome.take(copy.deepcopy(decoder).finish(clean=False, seq=len(deltas) + 1, received_at=1000.0))
-    return outcome
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -45,13 +38,7 @@ def test_every_prefix_of_a_recording(name: str) -> None:
             over_at = at
             break
         if at in samples:
-            cut = broken_here(decoder, deltas)
-            assert cut.answer is None
-            assert cut.failure is not None
-            assert cut.failure.kind in ("transport", "in_stream")
-            for got, all_of_it in zip(cut.choices(), whole.choices(), strict=False):
-                assert all_of_it.text.startswith(got.text)
-                assert all_of_it.reasoning.startswith(got.reasoning)
+            assert broken_here(decoder, deltas, whole).kind in ("transport", "in_stream")
     if over_at == len(data) or whole.failure is not None:
         return
     assert deltas == whole.deltas

@@ -14,18 +14,9 @@ from greenroom.providers.openai_responses.simulated_request import read_response
 from greenroom.providers.simulator import Script
 from greenroom.providers.simulator.openai_whole import Stamp
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**50), 2**50) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-CALLS = st.fixed_dictionaries(
-    {
-        "name": st.from_regex(r"[a-z_]{1,12}", fullmatch=True),
-        "arguments": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
-    }
-)
+from said_scripts import CALLS, JSON, words
+
+WORDS = words()
 SCRIPTS = st.fixed_dictionaries(
     {
         "text": WORDS,

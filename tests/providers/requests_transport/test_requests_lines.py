@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -187,6 +188,28 @@ def test_a_body_is_under_the_read_clock_too() -> None:
     assert "within 0.2 s" in ears.message
 
 
+@contextlib.contextmanager
+def interrupted(line: Any) -> Iterator[None]:
+    """A thread dials on this line and asks; at the end it is woken, again and again, until it has left."""
+    ended = threading.Event()
+
+    def work() -> None:
+        with contextlib.suppress(TransportError, NobodyListens):
+            line.dial(LIMIT_S)
+            line.exchange(POST, 1, False, Ears())
+        line.close()
+        ended.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    began_s = time.monotonic()
+    while not ended.wait(0.02):
+        line.interrupt()
+    assert time.monotonic() - began_s < LIMIT_S / 2, "nobody was woken: a clock of its own ran out"
+    thread.join(LIMIT_S)
+
+
 @pytest.mark.parametrize("session", [None, a_session])
 @pytest.mark.parametrize("phase", ["handshake", "head", "body"])
 def test_an_interruption_wakes_the_thread_wherever_it_blocks(session: Any, phase: str) -> None:
@@ -205,23 +228,8 @@ def test_an_interruption_wakes_the_thread_wherever_it_blocks(session: Any, phase
     with RawServer(play) as server:
         scheme = "https" if phase == "handshake" else "http"
         line = RequestsLines(f"{scheme}://{server.name}", clock=Clock(), session=session)()
-        ended = threading.Event()
-
-        def work() -> None:
-            with contextlib.suppress(TransportError, NobodyListens):
-                line.dial(LIMIT_S)
-                line.exchange(POST, 1, False, Ears())
-            line.close()
-            ended.set()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        assert blocked.wait(LIMIT_S)
-        began_s = time.monotonic()
-        while not ended.wait(0.02):
-            line.interrupt()
-        assert time.monotonic() - began_s < 2
-        thread.join(LIMIT_S)
+        with interrupted(line):
+            assert blocked.wait(LIMIT_S)
         server.wait_over()
 
 
@@ -229,22 +237,8 @@ def test_an_interruption_wakes_the_thread_wherever_it_blocks(session: Any, phase
 def test_an_interruption_wakes_a_thread_that_connects_to_nowhere(session: Any) -> None:
     with black_hole("127.0.0.1", 0) as port:
         line = RequestsLines(f"http://127.0.0.1:{port}", clock=Clock(), session=session)()
-        ended = threading.Event()
-
-        def work() -> None:
-            with contextlib.suppress(TransportError, NobodyListens):
-                line.dial(LIMIT_S)
-                line.exchange(POST, 1, False, Ears())
-            line.close()
-            ended.set()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        began_s = time.monotonic()
-        while not ended.wait(0.02):
-            line.interrupt()
-        assert time.monotonic() - began_s < 2
-        thread.join(LIMIT_S)
+        with interrupted(line):
+            pass
 
 
 def test_a_user_s_socket_on_the_stack_is_not_touched() -> None:

@@ -23,26 +23,10 @@ from greenroom.providers.simulator.dialects import dialect_of
 from greenroom.providers.simulator.openai_chat import Stamp, chat_reply
 from greenroom.providers.simulator.openai_request import ChatCall
 
+from said_scripts import CALLS, USAGES, words
+
 STAMP = Stamp("chatcmpl-1", 1_700_000_000)
-WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<"), max_size=60)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**50), 2**50) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-CALLS = st.fixed_dictionaries(
-    {
-        "name": st.from_regex(r"[a-z_]{1,12}", fullmatch=True),
-        "arguments": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
-    }
-)
-USAGES = st.builds(
-    lambda prompt, cached, answer, reasoning: {
-        "prompt_tokens": prompt + cached, "cached_tokens": cached,
-        "completion_tokens": answer + reasoning, "reasoning_tokens": reasoning,
-    },
-    *[st.integers(0, 9_000)] * 4,
-)  # fmt: skip
+WORDS = words("<")
 SCRIPTS = st.fixed_dictionaries(
     {
         "text": WORDS,
