@@ -44,6 +44,8 @@ class _Run:
             self.metadata = FrozenMap({**self.metadata, **metadata}) if self.metadata else metadata
 
     def _marks(self, *names: str) -> dict[str, str]:
+        if not self.metadata:
+            return {}
         said = {name: self.metadata.get(name) for name in names}
         return {name: mark for name, mark in said.items() if isinstance(mark, str)}
 
