@@ -14,11 +14,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import ApiKeys, Hop, Job
+from greenroom.actors.job import Hop, Job
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.actors.stream_lease import leave_to_send
 from greenroom.messages.answer import Answer
@@ -75,7 +76,7 @@ def completed(jobs: list[Job]) -> None:
     now_s = 100.0
     for each in jobs:
         now_s += 0.001
-        leave_to_send(each, 1, None, now_s)
+        leave_to_send(each, 1, now_s)
         over = AttemptOver(1, "completed", ANSWER, sent=True, first_content_s=1.0, written_s=0.1)
         settle(each, over, now_s)
 
@@ -85,7 +86,7 @@ def retried(jobs: list[Job]) -> None:
     now_s = 100.0
     for each in jobs:
         now_s += 0.001
-        leave_to_send(each, 1, None, now_s)
+        leave_to_send(each, 1, now_s)
         over = AttemptOver(1, "failed", evidence=BUSY, sent=True, written_s=0.1)
         told = settle(each, over, now_s)
         situation = Situation(
@@ -102,13 +103,11 @@ class Keeper(LoopActor):
         super().__init__()
         self._breakers = breakers
 
-    @receives(Reserve)
-    def on_reserve(self, asked: Reserve) -> None:
-        asked.holder.tell(self._breakers.reserve(asked, self.clock.now_s()))
-
     @receives(tuple)
-    def on_settle(self, told: tuple[Any, Settle]) -> None:
-        told[0].tell(self._breakers.settle(told[1], self.clock.now_s()))
+    def on_told(self, told: tuple[Any, Reserve | Settle]) -> None:
+        holder, said = told
+        now_s, table = self.clock.now_s(), self._breakers
+        holder.tell(table.reserve(said, now_s) if isinstance(said, Reserve) else table.settle(said, now_s))
 
 
 class Asker(LoopActor):
@@ -120,7 +119,7 @@ class Asker(LoopActor):
         self._place = Target("p", "openai-chat", "m", base_url="https://api.example/v1").place
 
     def on_start(self) -> None:
-        self._keeper.tell(Reserve(self.ref, f"s{self._left}", 1, self._place))
+        self._keeper.tell((self.ref, Reserve(f"s{self._left}", 1, self._place)))
 
     @receives(Granted)
     def on_granted(self, _: Granted) -> None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-
 MODEL = "gpt-4o"
 """Asked for by every request: a service asks for a few models, not for another one each time."""
 

@@ -39,38 +39,47 @@ DROP = "set on_unsupported='drop'"
 # ---- the request
 
 
-def check(request: ChatRequest, taker: str, options: StreamingOptions) -> None:
-    """Raises InvalidInput with every problem that the caller can put right."""
-    defaults = {name: (ChatRequest.model_fields[name].default, None, False) for name in NOT_HERE}
-    unsupported = [
-        msg.Problem(name, "", f"{taker} does not take it: leave it out, or {DROP}")
-        for name in NOT_HERE
-        if getattr(request, name) not in defaults[name]
-    ]
-    for place, message in enumerate(request.messages):
-        for number, part in enumerate(message.content):
-            if part.type in ("image", "refusal"):
-                path = f"messages.{place}.content.{number}"
-                unsupported.append(msg.Problem(path, repr(part.type), f"it takes text and tools; {DROP}"))
-    if unsupported and options.on_unsupported == "refuse":
-        raise msg.InvalidInput(f"request to {taker}", unsupported)
-    wires.say_left_out(taker, [*unsupported, *wires.foreign_parts(request, KIND)])
+class ParrotCodec:
+    """Implements Codec. Stateless."""
 
+    kind = KIND
 
-def http_request(call: msg.Call, profile: wires.Profile) -> msg.HttpRequest:
-    request = call.request
-    body: dict[str, Any] = {
-        "bird": call.target.model,
-        "as": "lines" if request.stream else "whole",
-        "talk": [turn for message in request.messages for turn in turns(message)],
-    }
-    if request.max_output_tokens is not None:
-        body["most"] = request.max_output_tokens
-    if request.tools:
-        body["tools"] = [{"name": tool.name, "takes": msg.thaw(tool.parameters)} for tool in request.tools]
-    body.update(msg.thaw(request.extra_body))  # over all our own fields
-    path = urlsplit(call.target.base_url or profile.base_url or "").path.rstrip("/")
-    return msg.HttpRequest("POST", f"{path}/talk", wires.request_headers(call, profile), to_json(body))
+    def check(self, request: ChatRequest, target: msg.Target, options: StreamingOptions) -> None:
+        """Raises InvalidInput with every problem that the caller can put right."""
+        taker = wires.profile_for(target.profile, target.base_url).name
+        unsupported = [
+            msg.Problem(name, "", f"{taker} does not take it: leave it out, or {DROP}")
+            for name in NOT_HERE
+            if getattr(request, name) not in (ChatRequest.model_fields[name].default, None, False)
+        ]
+        for place, message in enumerate(request.messages):
+            for number, part in enumerate(message.content):
+                if part.type in ("image", "refusal"):
+                    path = f"messages.{place}.content.{number}"
+                    unsupported.append(msg.Problem(path, repr(part.type), f"it takes text and tools; {DROP}"))
+        if unsupported and options.on_unsupported == "refuse":
+            raise msg.InvalidInput(f"request to {taker}", unsupported)
+        wires.say_left_out(taker, [*unsupported, *wires.foreign_parts(request, KIND)])
+
+    def encode(self, call: msg.Call, resume: msg.RetryState | None = None) -> msg.HttpRequest:
+        request, profile = call.request, wires.profile_for(call.target.profile, call.target.base_url)
+        body: dict[str, Any] = {
+            "bird": call.target.model,
+            "as": "lines" if request.stream else "whole",
+            "talk": [turn for message in request.messages for turn in turns(message)],
+        }
+        if request.max_output_tokens is not None:
+            body["most"] = request.max_output_tokens
+        if tools := request.tools:
+            body["tools"] = [{"name": tool.name, "takes": msg.thaw(tool.parameters)} for tool in tools]
+        body.update(msg.thaw(request.extra_body))  # over all our own fields
+        path = urlsplit(call.target.base_url or profile.base_url or "").path.rstrip("/")
+        return msg.HttpRequest("POST", f"{path}/talk", wires.request_headers(call, profile), to_json(body))
+
+    def start(self, call: msg.Call, resume: msg.RetryState | None = None) -> wires.WireDecoder:
+        writer, allowance = wires.Writer(call.stream_id, call.request_id), wires.allowance_of(call)
+        framing = WordLines(call.options.max_event_bytes)
+        return wires.WireDecoder(call, ParrotReader(call, writer, allowance), writer, framing, allowance)
 
 
 def turns(message: msg.Message) -> Iterator[dict[str, Any]]:
@@ -111,9 +120,8 @@ class WordLines:
         if self._size > self._limit:
             self._failed, self._pieces = True, []
             told = f"a line is larger than max_event_bytes ({self._limit} bytes)"
-            raise wires.SseError(
-                msg.ErrorEvidence(kind="bound", clock="max_event_bytes", message=told), events
-            )
+            evidence = msg.ErrorEvidence(kind="bound", clock="max_event_bytes", message=told)
+            raise wires.SseError(evidence, events)
         return events
 
     def finish(self, clean: bool) -> list[wires.SseEvent]:
@@ -186,10 +194,8 @@ class ParrotReader:
         reason = REASONS.get(self._why or "", "unknown")
         if reason == "stop" and self._calls:
             reason = "tool_calls"  # one meaning on every wire: an answer that asks for tools
-        return msg.Answer(
-            response_id=self._id, model=self._bird, ends=(msg.ChoiceEnd(reason=reason, raw=self._why),),
-            usage=self._usage(),
-        )  # fmt: skip
+        ends = (msg.ChoiceEnd(reason=reason, raw=self._why),)
+        return msg.Answer(response_id=self._id, model=self._bird, ends=ends, usage=self._usage())
 
     def _take(self, word: str, told: dict[str, Any]) -> None:
         text = told.get("text")
@@ -255,23 +261,6 @@ def _is_json(text: str) -> bool:
     return True
 
 
-class ParrotCodec:
-    """Implements Codec. Stateless."""
-
-    kind = KIND
-
-    def check(self, request: ChatRequest, target: msg.Target, options: StreamingOptions) -> None:
-        check(request, wires.profile_for(target.profile, target.base_url).name, options)
-
-    def encode(self, call: msg.Call, resume: msg.RetryState | None = None) -> msg.HttpRequest:
-        return http_request(call, wires.profile_for(call.target.profile, call.target.base_url))
-
-    def start(self, call: msg.Call, resume: msg.RetryState | None = None) -> wires.WireDecoder:
-        writer, allowance = wires.Writer(call.stream_id, call.request_id), wires.allowance_of(call)
-        framing = WordLines(call.options.max_event_bytes)
-        return wires.WireDecoder(call, ParrotReader(call, writer, allowance), writer, framing, allowance)
-
-
 # ---- the simulator's side
 
 
@@ -292,13 +281,12 @@ class SimulatedParrot:
     def answer(self, request: sim.HttpRequest, served: sim.Served, desk: sim.Desk) -> sim.Reply:
         sim.only_post(request)
         body = served.body = sim.read_json(request.body)
-        bird, talk, most = body.get("bird"), body.get("talk"), body.get("most")
+        bird, talk, most = body.get("bird"), body.get("talk"), wires.whole_number(body.get("most"))
         turns = [turn for turn in talk if isinstance(turn, msg.FrozenMap)] if isinstance(talk, tuple) else []
         if not isinstance(bird, str) or not turns:
             raise sim.Refused(400, "a parrot needs a bird and some talk")
         texts = [text for turn in turns if isinstance(text := turn.get("text"), str)]
         tokens = sum(sim.count_tokens(text) for text in texts)
-        most = most if isinstance(most, int) else None
         call = sim.ChatCall(bird, "".join(texts[-1:]), tokens, body.get("as") != "whole", max_tokens=most)
         script, number = desk.choose(served, call)
         if script.answer is not None:
@@ -315,10 +303,9 @@ class SimulatedParrot:
 def lines(call: sim.ChatCall, script: sim.Script, number: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """What is said, as words with their objects."""
     yield "begin", {"id": script.response_id or number, "bird": script.model or call.model}
-    for piece in sim.pieces_of(script.reasoning, script.chunk_size):
-        yield "think", {"text": piece}
-    for piece in sim.pieces_of(script.text, script.chunk_size):
-        yield "say", {"text": piece}
+    for word, text in (("think", script.reasoning), ("say", script.text)):
+        for piece in sim.pieces_of(text, script.chunk_size):
+            yield word, {"text": piece}
     for place, tool in enumerate(script.tool_calls):
         yield "call", {"id": tool.id or f"c-{place}", "name": tool.name, "with": tool.arguments_text}
     if not (script.send_finish and script.send_done):
@@ -389,11 +376,10 @@ def register() -> None:
 
 def main() -> int:
     register()
-    tool = {"name": "clock", "arguments": {"zone": "UTC"}}
     scripts = sim.SimulatorRules(
         queue=(
             sim.Script(text="Pieces of eight!", reasoning="What does a parrot say?"),
-            sim.Script(text="Let me see.", tool_calls=[tool]),
+            sim.Script(text="Let me see.", tool_calls=[{"name": "clock", "arguments": {"zone": "UTC"}}]),
             sim.Script.failing(503, "asleep"),
         ),
         default=sim.Script(text="Good night."),

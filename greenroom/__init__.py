@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from greenroom.config import load_config
     from greenroom.messages.attach_errors import NoStoredStream, ReplayRefused, StreamInUse, UnknownStream
     from greenroom.messages.batch import DeltaBatch
-    from greenroom.messages.breaker import BreakerStatus, ProviderStatus, SystemStatus
+    from greenroom.messages.breaker import BreakerStatus, KeyStatus, ProviderStatus, SystemStatus
     from greenroom.messages.breaker_config import BreakerConfig
     from greenroom.messages.census import ActorCensus, Census
     from greenroom.messages.completion import Choice, Completion, Timings
@@ -109,7 +109,7 @@ _HOMES = {
     "config": ("load_config",),
     "messages.attach_errors": ("NoStoredStream", "ReplayRefused", "StreamInUse", "UnknownStream"),
     "messages.batch": ("DeltaBatch",),
-    "messages.breaker": ("BreakerStatus", "ProviderStatus", "SystemStatus"),
+    "messages.breaker": ("BreakerStatus", "KeyStatus", "ProviderStatus", "SystemStatus"),
     "messages.breaker_config": ("BreakerConfig",),
     "messages.census": ("ActorCensus", "Census"),
     "messages.completion": ("Choice", "Completion", "Timings"),
@@ -199,6 +199,7 @@ __all__ = [
     "ImagePart",
     "InternalError",
     "InvalidInput",
+    "KeyStatus",
     "Message",
     "ModelInfo",
     "ModelList",

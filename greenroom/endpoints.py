@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import KeyAsker, Standing
 from greenroom.actors.blocking_transport import BlockingTransport
 from greenroom.actors.dispatcher import Dispatcher
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_place import ModelPlace
 from greenroom.messages.commands import WireHead
 from greenroom.messages.config import ProviderConfig, SystemConfig
@@ -52,6 +52,8 @@ class Endpoint:
         self._learnt: dict[str, None] = {}
         """In the order in which it was; `_adjustments` is the same for requests."""
         self._adjustments: frozenset[str] = frozenset()
+        self._newest: Target | None = None
+        """The last that `target` made: most requests are for the model of the one before."""
         self._lock = threading.Lock()
         self._asker: Standing | None = None
         transport = _transport(name, self.base_url, config, dispatcher, clock)
@@ -83,11 +85,14 @@ class Endpoint:
 
     def target(self, model: str) -> Target:
         """Where a request for this model goes, with all that was learnt of the server so far."""
-        return Target(
-            provider=self.name, kind=self._kind, model=model, profile=self._profile,
-            base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
-            adjustments=self._adjustments,
-        )  # fmt: skip
+        target, adjustments = self._newest, self._adjustments
+        if target is None or target.model != model or target.adjustments is not adjustments:
+            self._newest = target = Target(
+                provider=self.name, kind=self._kind, model=model, profile=self._profile,
+                base_url=self.base_url, local=self._local, own_model_names=self._own_model_names,
+                adjustments=adjustments,
+            )  # fmt: skip
+        return target
 
     def rate_limits(self, head: WireHead, at: float) -> RateLimits | None:
         """What an answer's headers tell of this provider's limits. `at`: seconds since 1970 UTC."""

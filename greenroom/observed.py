@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, overload
 
 from greenroom.actors.breaker_desk import BreakerDesk
+from greenroom.actors.breaker_status import Asked
 from greenroom.actors.breaker_switch import BreakerSwitch
 from greenroom.actors.cell import Cell
 from greenroom.actors.dispatcher import Dispatcher
@@ -99,7 +100,8 @@ class Observed:
         Any thread; waits for the dispatcher thread for a moment. SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
-        return self._breakers.status([(name, each.base_url) for name, each in self._endpoints.items()])
+        endpoints = self._endpoints.items()
+        return self._breakers.status([Asked(name, each.base_url, each.api_keys) for name, each in endpoints])
 
     def breaker(self, name: str) -> BreakerSwitch:
         """The circuit breaker of a provider (`openai`) or of one model there (`openai/gpt-5`), to set by hand.

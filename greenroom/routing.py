@@ -22,6 +22,7 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.route_check import Leaf, RouteTable
 from greenroom.messages.route_plan import HopRule, Plan, drawn
 from greenroom.messages.routes import ATTEMPT_OPTIONS, HopConfig, RouteConfig
+from greenroom.messages.wording import nearest
 from greenroom.providers.capabilities import check_policy
 
 E = TypeVar("E")
@@ -99,6 +100,8 @@ class Router:
         self._config, self._endpoints, self._look_up, self._draw = config, endpoints, look_up, draw
         table = config.route_table()
         self._routes = {name: self._route(name, table, route, ()) for name, route in config.routes.items()}
+        for name, route in self._routes.items():
+            _check_policy_of_route(name, route)
 
     def way(self, request: ChatRequest) -> Routed:
         """Where the request goes. Raises InvalidInput where it names nothing, or cannot be taken there."""
@@ -172,6 +175,18 @@ class Router:
         return _changed(self._config.options.model_copy(update={n: getattr(given, n) for n in names}), hop)
 
 
+def _check_policy_of_route(name: str, route: _Route) -> None:
+    """A route's options are for all of its hops: what none of them can do is a mistake."""
+    stops, refusals = [*route.stops(lambda: 0.5)], []
+    for stop in stops if route.config.options is not None else ():
+        try:
+            check_policy(stop.endpoint.target(stop.leaf.model), stop.options)
+        except InvalidInput as refusal:
+            refusals.append(refusal)
+    if refusals and len(refusals) == len(stops):
+        raise InvalidInput("SystemConfig", refusals[0].under(f"routes.{name}").problems)
+
+
 def _changed(options: StreamingOptions, hop: HopConfig) -> StreamingOptions:
     changes = {} if hop.options is None else hop.options.changes()
     return options.model_copy(update=changes) if changes else options
@@ -204,7 +219,12 @@ def resolve(model: str | None, config: SystemConfig, endpoints: Mapping[str, E])
                 repr(asked), f"names no model, and {provider} has no default_model; write {provider}/MODEL"
             )
     if not name:
-        raise _wrong(repr(asked), f"must be provider/model{_example(provider, endpoints)}")
+        example = _example(provider, endpoints)
+        raise _wrong(repr(asked), f"must be provider/model{example}{_or_a_route(provider, config)}")
+    if provider in config.routes:
+        raise _wrong(
+            repr(asked), f"{provider} is a route, and has no models of its own; write {provider!r} alone"
+        )
     if provider not in endpoints:
         raise _wrong(repr(asked), _not_configured(provider, endpoints))
     return endpoints[provider], name
@@ -226,6 +246,13 @@ def _not_configured(provider: object, endpoints: Mapping[str, object]) -> str:
 def _example(name: str, endpoints: Mapping[str, object]) -> str:
     first = next(iter(endpoints), None)
     return "" if first is None else f", such as {first}/{name}"
+
+
+def _or_a_route(name: str, config: SystemConfig) -> str:
+    if not config.routes:
+        return ""
+    known = ", ".join(sorted(config.routes))
+    return f", or a route{nearest(name, config.routes) or f': {known}'}"
 
 
 def _wrong(given: str, expected: str) -> InvalidInput:

@@ -23,7 +23,6 @@ from greenroom.actors.errand import run_there
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future, refuse_to_block
 from greenroom.actors.handle import Stream, completion_future
-from greenroom.actors.ids import with_ids
 from greenroom.actors.job import Job
 from greenroom.actors.model_cache import CacheRules
 from greenroom.actors.model_catalog import ModelCatalog
@@ -31,7 +30,7 @@ from greenroom.actors.model_place import ModelLookUp
 from greenroom.actors.told import Told
 from greenroom.actors.wakes import WakeHubs
 from greenroom.endpoints import Endpoint, build_endpoints
-from greenroom.messages.argument_types import check_sink, check_type
+from greenroom.messages.argument_types import check_part, check_seq, check_type
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
 from greenroom.messages.config import SystemConfig
@@ -48,7 +47,7 @@ from greenroom.messages.seconds import seconds
 from greenroom.messages.stored import StreamFacts
 from greenroom.observed import Observed
 from greenroom.providers.capabilities import capabilities_of
-from greenroom.providers.pricing import PriceList
+from greenroom.providers.pricing import price_book
 from greenroom.providers.tokens import count_tokens
 from greenroom.routing import Router, new_id, resolve
 from greenroom.supervision.absences import Absences
@@ -63,7 +62,7 @@ from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
 if TYPE_CHECKING:
-    from greenroom.messages.contracts import Clock, EventSink
+    from greenroom.messages.contracts import Clock, EventSink, PriceBook
 
 # Silent by default: without a handler of the host's, logging would print our warnings on stderr.
 logging.getLogger("greenroom").addHandler(logging.NullHandler())
@@ -76,7 +75,12 @@ class ActorSystem(Observed, Recovering):
     """
 
     def __init__(
-        self, config: SystemConfig, *, clock: "Clock | None" = None, events: "EventSink | None" = None
+        self,
+        config: SystemConfig,
+        *,
+        clock: "Clock | None" = None,
+        events: "EventSink | None" = None,
+        prices: "PriceBook | None" = None,
     ) -> None:
         self.config = config
         self._sink = events or StructlogSink()
@@ -85,7 +89,7 @@ class ActorSystem(Observed, Recovering):
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
         self._hubs = WakeHubs(self._dispatcher)
-        self._prices = PriceList(config.prices)
+        self._prices = price_book(config.prices, prices)
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -116,8 +120,11 @@ class ActorSystem(Observed, Recovering):
         *,
         clock: "Clock | None" = None,
         events: "EventSink | None" = None,
+        prices: "PriceBook | None" = None,
     ) -> Self:
         """A running system. `config` None reads the environment and greenroom.toml (see `greenroom.config`).
+
+        `prices` is asked for costs before the configured ones are, on the dispatcher thread: it must not block.
 
         Raises ConfigError or InvalidInput for configuration that cannot work; opens no connection.
         """
@@ -126,8 +133,10 @@ class ActorSystem(Observed, Recovering):
 
             config = load_config()
         check_type(config, SystemConfig, "config", "SystemConfig(providers={...})")
-        check_sink(events)
-        system = cls(config, clock=clock, events=events)
+        check_part(clock, "clock", "Clock", ("now_s", "wall_s"))
+        check_part(events, "events", "EventSink", ("wants", "emit"))
+        check_part(prices, "prices", "PriceBook", ("cost_usd",))
+        system = cls(config, clock=clock, events=events, prices=prices)
         system._run()
         return system
 
@@ -145,7 +154,11 @@ class ActorSystem(Observed, Recovering):
         self._started = True
         self._dispatcher.plant(Root, children, ROOT_OPTIONS, path="/")
         if self.config.retry_store.at_start == "resume":
-            self._resume_all()
+            try:
+                self._resume_all()
+            except BaseException:
+                self.stop(drain_s=0.0)
+                raise
 
     # ---- requests
 
@@ -212,10 +225,7 @@ class ActorSystem(Observed, Recovering):
         """
         self._check_open()
         check_type(stream_id, str, "stream_id", "system.attach(stream.stream_id)")
-        if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
-            raise InvalidInput.at(
-                "after_seq", "must be None, or the seq of a delta (0: from the first)", after_seq
-            )
+        check_seq(after_seq)
 
         def work() -> tuple[Channel, Job, Any]:
             live = self._live.get(stream_id)
@@ -249,9 +259,7 @@ class ActorSystem(Observed, Recovering):
     def _send(self, job: Job) -> tuple[Channel, Job, Any]:
         cell = self._dispatcher.new_cell(f"/requests/{job.stream_id}", "request_scope")
         self._live.submit(job)
-        with with_ids(job.ids):
-            admitted = self._requests_cell.ref.admit(StartRequest(job, cell))
-        if not admitted:
+        if not self._requests_cell.ref.admit(StartRequest(job, cell), ids=job.ids):
             self._live.submitted.pop(job.stream_id, None)
             cell.close()
             text = f"{self.config.max_streams} requests wait for admission already (max_streams)"

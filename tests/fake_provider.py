@@ -25,9 +25,7 @@ from greenroom.messages.request import ChatRequest
 from greenroom.messages.usage import Usage
 from greenroom.messages.value import FrozenMap
 
-
-class Boom(Exception):
-    """Thrown by a fake, so that an actor crashes."""
+from crashing import Boom
 
 
 class LineCodec:

@@ -77,6 +77,11 @@ class KeepingRig(Rig):
         wire.head()
         return started, wire
 
+    def let_go(self) -> None:
+        """The store has done what it held up, and what follows from it has happened."""
+        self.store.let_go()
+        self.settle()
+
     def stored(self, stream_id: str) -> StoredStream | None:
         found = self.store.inner.load(stream_id)
         assert found is None or isinstance(found, StoredStream)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.channel import Channel
 from greenroom.actors.clock import ManualClock
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.handle import Stream
 from greenroom.actors.ids import with_ids
-from greenroom.actors.job import ApiKeys, Hop, Job
+from greenroom.actors.job import Hop, Job
 from greenroom.actors.wakes import WakeHubs
 from greenroom.messages.commands import StartRequest
 from greenroom.messages.completion import Completion
@@ -27,7 +28,8 @@ from greenroom.supervision.root import ROOT_OPTIONS, Root, connection, tree
 from greenroom.supervision.spec import ChildSpec
 from greenroom.supervision.stores.ledger import Ledger
 
-from fake_provider import Boom, FakeTransport, FakeWire, LineCodec
+from crashing import throw
+from fake_provider import FakeTransport, FakeWire, LineCodec
 
 WAIT_S = 5.0
 PATIENT = StreamingOptions(
@@ -208,9 +210,7 @@ class Rig:
 
     def crash(self, path: str) -> None:
         """The actor at that path dies of a Boom."""
-        life = self.actor(path)._life
-        self.dispatcher.call(life.fail, Boom(path), "tell")
-        self.dispatcher.call(life.cell.kick)
+        self.dispatcher.call(throw, self.actor(path)._life.cell)
         self.settle()
 
     # ---- the end

@@ -81,7 +81,7 @@ BROAD_CATCHES: dict[str, str] = {
 
 SECRET_READERS: dict[str, str] = {
     "greenroom.messages.config": "checks that a key or header can be sent",
-    "greenroom.actors.job": "takes the next key for an attempt, and marks credentials by a salted digest",
+    "greenroom.actors.api_keys": "takes the next key for an attempt, and marks credentials by a salted digest",
     "greenroom.endpoints": "hands an endpoint's headers to its attempts",
     "greenroom.providers.local_model.child": "gives the child process its key and asks its health with it",
 }

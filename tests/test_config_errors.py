@@ -2,7 +2,6 @@
 
 import logging
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,7 @@ from greenroom.config import LoadedConfig, load_config, read_config
 from greenroom.messages.config import ProviderConfig, SystemConfig
 from greenroom.messages.failures import ConfigError
 
-Write = Callable[[str], Path]
-SECRET = "sk-very-secret-0123456789"
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write(text: str) -> Path:
-        path = tmp_path / "conf.toml"
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600)
-        return path
-
-    return write
+from config_files import SECRET, Write, in_an_empty_folder, writer  # noqa: F401  (fixtures)
 
 
 def refused(path: str | Path | None = None, environ: dict[str, str] | None = None, **more: object) -> str:

@@ -77,6 +77,18 @@ def test_the_environment_gives_hops_in_order_and_wins_whole(tmp_path: Path) -> N
     assert loaded.stood_at("routes.smart") == "environment variable GREENROOM_ROUTE_SMART"
 
 
+def test_the_environment_gives_weights(tmp_path: Path) -> None:
+    environ = {"GREENROOM_ROUTE_SMART": "a/y:8b=3, b , a/z = 0", "GREENROOM_ROUTES_SMART": "a/x"}
+    loaded = read_config(written(tmp_path, ""), environ)
+    route = loaded.config.routes["smart"]
+    assert route.order == "weighted"
+    assert [(hop.model, hop.weight) for hop in route.hops] == [("a/y:8b", 3.0), ("b", None), ("a/z", 0.0)]
+    (warning,) = loaded.warnings
+    assert warning.endswith(
+        "GREENROOM_ROUTES_SMART is not one of greenroom's; did you mean GREENROOM_ROUTE_SMART?"
+    )
+
+
 def test_code_wins_route_by_route(tmp_path: Path) -> None:
     path = written(tmp_path, '[routes]\none = ["a/x"]\ntwo = ["a/x"]\n')
     base = SystemConfig(providers={"c": {"base_url": "http://127.0.0.1:3/v1"}}, routes={"two": ["c/z"]})
@@ -102,6 +114,11 @@ GAP = {"GREENROOM_ROUTE_SMART": "a/x,,b"}
         (ELSEWHERE, {}, "; set ANTHROPIC_API_KEY for it"),
         (TWICE, {}, "smart.hops.1.model = 'a/x' ({path}:10): asks a/x again, as hops.0 does"),
         ("", GAP, "smart.hops.1.model = '' (environment variable GREENROOM_ROUTE_SMART): must not be empty"),
+        (
+            "",
+            {"GREENROOM_ROUTE_SMART": "a/x=two,b"},
+            "smart.hops.0.weight = 'two' (environment variable GREENROOM_ROUTE_SMART): must be a number",
+        ),
         (CIRCLE, {}, "loop.hops.0.model = 'again' ({path}:8): leads back to where it stands: loop -> again"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom import ChatRequest, InvalidInput, ProviderConfig, StreamingOptions, SystemConfig
-from greenroom.actors.job import ApiKeys
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.messages.contracts import Target
 from greenroom.messages.routes import PATCHED
 from greenroom.routing import Router

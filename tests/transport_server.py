@@ -90,6 +90,8 @@ class RawServer:
         self.accepted = 0
         self.gone = threading.Semaphore(0)
         """Released once a script is over."""
+        self._last_place: object = None
+        self._last_met = threading.Event()
         self._socks: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
@@ -123,6 +125,18 @@ class RawServer:
         """Until one more script is over."""
         assert self.gone.acquire(timeout=LIMIT_S), "the connection was not closed"
 
+    def all_over(self) -> None:
+        """Until the script of every connection made so far is over; the listener takes no more."""
+        with socket.socket(self._listener.family) as last:
+            last.bind((self._listener.getsockname()[0], 0))
+            self._last_place = last.getsockname()
+            # Connections are accepted in order: whoever came before this one has a script by then.
+            last.connect(self._listener.getsockname())
+            assert self._last_met.wait(LIMIT_S), "connections wait to be accepted"
+        for thread in self._threads[1:]:
+            thread.join(LIMIT_S)
+            assert not thread.is_alive(), "a connection was not closed"
+
     def _start(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
         self._threads.append(thread)
@@ -131,8 +145,12 @@ class RawServer:
     def _accept(self) -> None:
         while True:
             try:
-                sock, _ = self._listener.accept()
+                sock, place = self._listener.accept()
             except OSError:
+                return
+            if place == self._last_place:
+                sock.close()
+                self._last_met.set()
                 return
             self.accepted += 1
             sock.settimeout(LIMIT_S)

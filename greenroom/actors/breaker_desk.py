@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from greenroom.actors.breaker_status import breakers_statistics, system_status
+from greenroom.actors.breaker_status import Asked, breakers_statistics, system_status
 from greenroom.actors.breaker_switch import BreakerSwitch
 from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.circuit_breaker import CircuitBreaker
@@ -26,8 +26,8 @@ class BreakerDesk:
         spread = (random or Random()).random  # noqa: S311  (jitter)
         self.table = Breakers(rules, spread, self.cell.ref.tell)
 
-    def status(self, endpoints: Iterable[tuple[str, str]]) -> SystemStatus:
-        """Of these providers with their base URLs."""
+    def status(self, endpoints: Iterable[Asked]) -> SystemStatus:
+        """Of these providers."""
         table, clock = self.table, self._dispatcher.clock
         return run_there(
             self._dispatcher, lambda: system_status(table, endpoints, clock.now_s(), clock.wall_s())

@@ -7,12 +7,7 @@ from greenroom.actors.breaker_core import Breaker, Change, NotNow, Permit
 from greenroom.actors.retry_budget import RetryBudget
 from greenroom.messages.breaker_config import BreakerConfig
 from greenroom.messages.commands import Refused
-from greenroom.messages.failures import ErrorClass, ErrorEvidence
-
-KIND = "breaker"
-"""Of the leases."""
-BREAKER_OPEN = "breaker_open"
-"""The code of a refusal's evidence."""
+from greenroom.messages.failures import BREAKER_OPEN, ErrorClass, ErrorEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ class Lease:
         self.model_permit: Permit | None = None
 
 
-def refused(epoch: int, guard: Guard, why: NotNow) -> Refused:
+def refused(guard: Guard, why: NotNow) -> Refused:
     """What an attempt is told that may not be sent."""
     sums, wait_s = guard.breaker.sums(0.0) if why.state == "open" else None, why.wait_s
     match why.state:
@@ -102,4 +97,4 @@ def refused(epoch: int, guard: Guard, why: NotNow) -> Refused:
     evidence = ErrorEvidence(
         kind="refusal", code=BREAKER_OPEN, message=text, retry_after_s=wait_s, is_retryable=wait_s is not None
     )
-    return Refused(epoch, KIND, evidence)
+    return Refused(evidence)

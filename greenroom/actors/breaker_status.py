@@ -1,7 +1,9 @@
 """What the breakers of a system look like at one moment, as values for people and health endpoints. Pure."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.breaker_guard import Guard
 from greenroom.actors.breaker_table import Breakers
 from greenroom.messages.breaker import (
@@ -32,23 +34,31 @@ def status_of(guard: Guard, rules: BreakerConfig, now_s: float) -> BreakerStatus
     )  # fmt: skip
 
 
-def provider_status(table: Breakers, provider: str, endpoint: str, now_s: float) -> ProviderStatus:
+class Asked(NamedTuple):
+    """A provider whose status is wanted."""
+
+    provider: str
+    endpoint: str
+    """Its base URL."""
+    keys: ApiKeys
+
+
+def provider_status(table: Breakers, asked: Asked, now_s: float) -> ProviderStatus:
     """One provider's, whether or not it was asked for before."""
-    at = table.endpoint(Place(provider, endpoint, ""), now_s)
+    provider = asked.provider
+    at = table.endpoint(Place(provider, asked.endpoint, ""), now_s)
     whole = status_of(at, at.rules, now_s)
     models = tuple(status_of(at.models[name], at.rules, now_s) for name in sorted(at.models))
     return ProviderStatus(
         provider=provider, available=at.breaker.wait_s(now_s) == 0.0, endpoint=whole, models=models,
-        retries_left=int(at.budget.view(now_s).left),
+        retries_left=int(at.budget.view(now_s).left), keys=asked.keys.status(now_s),
     )  # fmt: skip
 
 
-def system_status(
-    table: Breakers, endpoints: Iterable[tuple[str, str]], now_s: float, wall_s: float
-) -> SystemStatus:
-    """Of these providers with their base URLs."""
+def system_status(table: Breakers, endpoints: Iterable[Asked], now_s: float, wall_s: float) -> SystemStatus:
+    """Of these providers."""
     table.drop_idle(now_s)
-    providers = tuple(provider_status(table, name, url, now_s) for name, url in endpoints)
+    providers = tuple(provider_status(table, asked, now_s) for asked in endpoints)
     return SystemStatus(at_s=wall_s, available=all(each.available for each in providers), providers=providers)
 
 

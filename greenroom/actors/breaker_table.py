@@ -14,7 +14,6 @@ from typing import Literal
 
 from greenroom.actors.breaker_core import Breaker, Change, NotNow
 from greenroom.actors.breaker_guard import (
-    KIND,
     Changed,
     EndpointGuard,
     Forgotten,
@@ -37,6 +36,7 @@ IDLE_S = 600.0
 SWEEP_S = 60.0
 """Between two looks at models that nobody asks for."""
 _CLOSED = BreakerView()
+_LET, _PROBE = Granted(), Granted(probe=True)
 _NO_DECISION = Settled()
 
 
@@ -69,10 +69,10 @@ class Breakers:
         if epoch == 1:
             at.budget.request(now_s)
         if not at.rules.enabled:
-            return Granted(epoch, KIND)
+            return _LET
         permit = at.breaker.admit(now_s)
         if isinstance(permit, NotNow):
-            return refused(epoch, at, permit)
+            return refused(at, permit)
         lease = Lease(at, permit)
         # A hand's word on the whole endpoint holds for its models too.
         model = self.model(at, place.model, now_s) if at.breaker.state != "disabled" else None
@@ -81,14 +81,14 @@ class Breakers:
             its = model.breaker.admit(now_s)
             if isinstance(its, NotNow):
                 at.breaker.give_back(permit)
-                return refused(epoch, model, its)
+                return refused(model, its)
             model.in_flight += 1
             model.used_s = now_s
             lease.model, lease.model_permit = model, its
             probe = probe or its.probe
         at.in_flight += 1
         self._leases[asked.stream_id, epoch] = lease
-        return Granted(epoch, KIND, 0.0, probe)
+        return _PROBE if probe else _LET
 
     def prove(self, stream_id: str, epoch: int, ttft_s: float, now_s: float) -> None:
         """A probe had its first content: that is what its breakers wait for. Answers take minutes to end."""

@@ -43,7 +43,7 @@ class Cell(Mailbox):
         self._ended: tuple[ExitReason, BaseException | None, int] | None = None
         """How the last incarnation ended, and its number. Not its Down: that holds a ref to this."""
         self.state: Any = None
-        """For the owner: what must survive a crash of the actor (a limiter's tables)."""
+        """For the owner: what must survive a crash of the actor (a connection's pool)."""
         self.watchers: dict[Watch, None] | None = None
         self._cls: type[LoopActorHooks] | None = None
         self._killing: tuple[ExitReason, int] | None = None
@@ -324,6 +324,8 @@ class Cell(Mailbox):
 
     def _sort_mail(self, why: str) -> None:
         """Bury what no incarnation will take: all if none will come, else what is over the bound, newest first."""
+        if self.empty():
+            return
         # More than one thread may be at it: the dispatcher's, the watchdog's, once the system is down senders'.
         none_due = self.closed or self.idle
         if none_due:

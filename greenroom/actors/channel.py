@@ -81,7 +81,7 @@ class Channel:
         self._seats = _NO_SEATS
         self._serving: Any = None
         """The RLock of who gives to seats; there from the first seat on."""
-        self._closers: list[Callable[[Completion], None]] = []
+        self._closers: tuple[Callable[[Completion], None], ...] = ()
         self._end: Completion | None = None
         self._full = False
         self.generation = 0
@@ -135,7 +135,7 @@ class Channel:
             self._full = False
             _, served = self._serve_seats()
             woken, closers = self._take_waiters(), self._closers
-            self._closers = []
+            self._closers = ()
         self._tell(served, woken, emptied=False)
         for closer in closers:
             _safely(closer, completion)
@@ -248,7 +248,7 @@ class Channel:
         """`told(completion)` once at the end, in the thread that ends it; at once where it has ended."""
         with self._lock:
             if self._end is None:
-                self._closers.append(told)
+                self._closers += (told,)
                 return
             end = self._end
         told(end)
@@ -256,8 +256,7 @@ class Channel:
     def off_end(self, told: Callable[[Completion], None]) -> None:
         """`told` is no longer wanted."""
         with self._lock:
-            if told in self._closers:
-                self._closers.remove(told)
+            self._closers = tuple(closer for closer in self._closers if closer != told)
 
     @property
     def end(self) -> Completion | None:

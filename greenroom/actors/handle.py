@@ -6,6 +6,7 @@ puts a note on a queue (it may run inside any of our own locks); the request's s
 """
 
 import asyncio
+import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from types import TracebackType
@@ -311,20 +312,16 @@ class AsyncCursor(_Cursor, AsyncIterator[Delta]):
         if stream._dispatcher.down is not None:  # noqa: SLF001
             stream._dispatcher.refuse_after_fork()  # noqa: SLF001
         if waiter is None or waiter.future.get_loop() is not loop:
-            hub, lost = stream._hubs.of(loop), _canceller(stream)  # noqa: SLF001
-            return LoopWaiter(hub, loop.create_future(), lost)
+            # Of the channel and the scope alone: what waits must not hold the cursor or the handle.
+            lost = functools.partial(_cancel_lost, self._channel, stream._scope)  # noqa: SLF001
+            return LoopWaiter(stream._hubs.of(loop), loop.create_future(), lost)  # noqa: SLF001
         waiter.future = loop.create_future()
         return waiter
 
 
-def _canceller(stream: Stream[Any]) -> Callable[[], None]:
-    channel, scope = stream._channel, stream._scope  # noqa: SLF001
-
-    def lost() -> None:
-        if channel.end is None:
-            scope.tell_control(Cancel("loop_closed"))
-
-    return lost
+def _cancel_lost(channel: Channel, scope: "Ref[Any]") -> None:
+    if channel.end is None:
+        scope.tell_control(Cancel("loop_closed"))
 
 
 def _raise(end: Completion[Any]) -> NoReturn:

@@ -86,7 +86,7 @@ class History:
             epoch=over.epoch, provider=target.provider, model=target.model, mode=self._mode,
             started_s=self.began_s,
             duration_s=max(now_s - self.began_s, 0.0), sent=over.sent, deltas=over.deltas, usage=usage,
-            cost_usd=cost_usd, decision=decision, waited_s=wait_s, reason=reason, **failed,
+            key=over.key, cost_usd=cost_usd, decision=decision, waited_s=wait_s, reason=reason, **failed,
         )  # fmt: skip
         self.records = (*self.records, record)
 

@@ -118,7 +118,8 @@ class Incarnation:
             self.actor = actor
             if actor.registered and actor is not birth.actor:
                 pykka.ActorRegistry.register(self.ref)
-            self.home.report(ActorStarted, actor=self.cell.path, kind=self.cell.kind, incarnation=self.number)
+            if self.home.events.wants(ActorStarted.name):
+                self._report_start()
             actor.on_start()
             if self.announcing:
                 self.announce()
@@ -128,6 +129,9 @@ class Incarnation:
             self.exit("normal", None)
         except BaseException as error:  # noqa: BLE001  (a start's failure is this actor's exit)
             self.fail(error, "on_start")
+
+    def _report_start(self) -> None:
+        self.home.report(ActorStarted, actor=self.cell.path, kind=self.cell.kind, incarnation=self.number)
 
     def announce(self, *, ignored: bool = False) -> None:
         """The start is over: the parent that asked for it is told, unless it is over in another sense already."""
@@ -350,7 +354,8 @@ class Incarnation:
 
     def report_end(self) -> None:
         """The world knows that it has ended."""
-        self.home.report(ActorStopped, **self.stopped_event())
+        if self.home.events.wants(ActorStopped.name):
+            self.home.report(ActorStopped, **self.stopped_event())
 
 
 def _text(error: BaseException) -> str:

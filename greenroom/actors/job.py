@@ -1,15 +1,12 @@
 """One request with all that its actors need: made in the caller's thread, never shared with another."""
 
-import hashlib
-import itertools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pykka
-from pydantic import SecretStr
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.breaker_table import Breakers
 from greenroom.actors.channel import Channel
 from greenroom.actors.gate import Gate
@@ -26,46 +23,6 @@ from greenroom.messages.retry_state import Capabilities, RetryState
 from greenroom.messages.route_plan import Plan
 from greenroom.messages.signals import Ids
 from greenroom.messages.usage import Usage
-
-_MARK_SALT = os.urandom(32)
-
-
-class ApiKeys:
-    """A provider's keys, taken in turn. With a callable, `asker` gives the actor that runs it."""
-
-    __slots__ = ("_asker", "_keys", "_mark", "_turn")
-
-    def __init__(
-        self, keys: tuple[SecretStr, ...] = (), asker: "Callable[[], pykka.ActorRef[Any]] | None" = None
-    ) -> None:
-        self._keys = keys
-        self._turn = itertools.count()
-        self._asker = asker
-        self._mark = os.urandom(16).hex()
-
-    @property
-    def asker(self) -> "pykka.ActorRef[Any] | None":
-        """The living actor that is to be asked for the key; None where the keys are known."""
-        return None if self._asker is None else self._asker()
-
-    def take(self) -> str | None:
-        """The next key, or None where the server needs none. Any thread."""
-        if not self._keys:
-            return None
-        return self._keys[next(self._turn) % len(self._keys)].get_secret_value()
-
-    def first(self) -> str | None:
-        """The first key, whoever's turn it is; None where there is none. Any thread."""
-        return self._keys[0].get_secret_value() if self._keys else None
-
-    def mark(self) -> str:
-        """Equal for equal credentials in this process, and says nothing of them."""
-        if self._asker is not None:
-            return self._mark
-        digest = hashlib.blake2b(key=_MARK_SALT, digest_size=16)
-        for key in self._keys:
-            digest.update(key.get_secret_value().encode() + b"\0")
-        return digest.hexdigest()
 
 
 def untold(_head: WireHead, _at: float) -> RateLimits | None:

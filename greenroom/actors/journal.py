@@ -9,6 +9,7 @@ have what follows any of them.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from operator import attrgetter
 
 from greenroom.actors.cutting import Lengths, cut, packed
@@ -99,8 +100,7 @@ class Journal:
 
     def __iter__(self) -> Iterator[Delta]:
         """All of it, in order; merged deltas stand for what they were merged from."""
-        yield from self._compact
-        yield from self.recent()
+        return chain(self._compact, self.recent())
 
     def __len__(self) -> int:
         return len(self._compact) + len(self._recent)

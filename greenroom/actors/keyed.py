@@ -2,9 +2,9 @@
 
 import pykka
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import WAITING_MAX, is_choked
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.loop_actor import LoopActor
 from greenroom.messages.commands import GetKey, NoKey
 from greenroom.messages.contracts import Target
@@ -16,6 +16,8 @@ class Keyed(LoopActor):
     """After `take_key` comes `have_key` or `key_failed`, once; never both. It asks nobody else anything."""
 
     kind = "keyed"
+    key_number: int | None = None
+    """Which of several it was given."""
     _key_timeout_s = 0.0
     _key_of = ""
 
@@ -23,7 +25,13 @@ class Keyed(LoopActor):
         """Where the key is a callable's, the answer comes as mail, within the time."""
         asker = keys.asker
         if asker is None:
-            self.have_key(keys.take())
+            drawn = keys.draw(self.clock.now_s())
+            if drawn is None:
+                self.have_key(None)
+                return
+            if drawn.number is not None:
+                self.key_number = drawn.number
+            self.have_key(drawn.secret)
             return
         self._key_timeout_s, self._key_of = timeout_s, target.provider
         if is_choked(asker):

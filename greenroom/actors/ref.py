@@ -11,7 +11,7 @@ from pykka.messages import ProxyGetAttr
 
 from greenroom.actors.errors import ActorDead
 from greenroom.actors.future import Future, refuse_to_block
-from greenroom.actors.ids import current_ids
+from greenroom.actors.ids import current_ids, with_ids
 from greenroom.actors.mailbox import Letter, control_key
 from greenroom.actors.pykka_compat import ActorStop, RefHooks
 from greenroom.messages.signals import ExitReason, Ids
@@ -82,9 +82,11 @@ class Ref(RefHooks[A]):
 
     def admit(self, message: Any, *, ids: Ids | None = None) -> bool:
         """The message is mail; or False, not sent: too many admitted ones wait, or nobody will come."""
-        if self.cell.admit(message, ids or _ids_now()):
+        ids = ids or _ids_now()
+        if self.cell.admit(message, ids):
             return True
-        self.cell.refuse(message)
+        with with_ids(ids):
+            self.cell.refuse(message)
         return False
 
     @overload

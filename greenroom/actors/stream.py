@@ -70,7 +70,7 @@ class StreamActor(StreamEnding):
             return
         request, self._decoder = made
         # Last of all, so that no permit is held by who waits for something else.
-        leave = leave_to_send(self._job, self._epoch, self.ref, self.clock.now_s())
+        leave = leave_to_send(self._job, self._epoch, self.clock.now_s())
         if isinstance(leave, ErrorEvidence):
             self._fail(leave)
             return

@@ -86,7 +86,7 @@ class StreamEnding(Keyed):
             sent=self._gate.checkpoint.sent_epoch == self._epoch, opened_s=self._opened_s,
             first_content_s=self._first_content_s, deltas=self._deltas, rate_limits=self._rate_limits,
             written_s=None if clocks is None else clocks.written_s - self._job.started_s,
-            held_back=clocks is not None and clocks.held_back,
+            held_back=clocks is not None and clocks.held_back, key=self.key_number,
         )  # fmt: skip
         self._gate.settled(partial(self._say, over))
 

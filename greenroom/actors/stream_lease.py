@@ -3,25 +3,23 @@
 What is obtained here belongs to the attempt's scope, which settles it. Dispatcher thread.
 """
 
-from typing import Any
-
 from greenroom.actors.breaker_scope import CONNECTION_DIED
 from greenroom.actors.job import Job
 from greenroom.messages.commands import Granted, Refused, Reserve
 from greenroom.messages.failures import ErrorEvidence
 
-_UNGUARDED = Granted(0, "none")
+_UNGUARDED = Granted()
 """Of a request that nobody limits."""
 
 
-def leave_to_send(job: Job, epoch: int, holder: Any, now_s: float) -> Granted | ErrorEvidence:
+def leave_to_send(job: Job, epoch: int, now_s: float) -> Granted | ErrorEvidence:
     """It may be sent, or why not."""
     if job.gate.epoch != epoch:
         # Its request has its end, or is about to: nobody would settle what were obtained now.
         return ErrorEvidence(kind="crash", message="the attempt was ended before it was sent")
     if job.breakers is None:
         return _UNGUARDED
-    answer = job.breakers.reserve(Reserve(holder, job.stream_id, epoch, job.target.place), now_s)
+    answer = job.breakers.reserve(Reserve(job.stream_id, epoch, job.target.place), now_s)
     return answer.evidence if isinstance(answer, Refused) else answer
 
 

@@ -64,7 +64,7 @@ def _named(asked: str, loaded: LoadedConfig) -> str:
     if not slash:
         text = "must be PROVIDER/MODEL, such as openai/gpt-5-mini"
         near = nearest(asked, loaded.config.routes).rstrip("?")
-        raise _wrong(asked, f"{text}{' or a route' if near else ''}{near}; {_configured_ones(loaded)}")
+        raise _wrong(asked, f"{text}{', or a route' if near else ''}{near}; {_configured_ones(loaded)}")
     raise _wrong(
         asked, f"no provider {name!r} is configured; {_how_to_have(name, loaded)}{_meant(asked, loaded)}"
     )

@@ -8,7 +8,7 @@ from typing import Any
 from greenroom.cli import faults
 from greenroom.cli.answering import answering
 from greenroom.cli.interrupts import Interrupts
-from greenroom.cli.output import JsonOutput, Output, TextOutput
+from greenroom.cli.output import JsonOutput, OtherAnswer, Output, TextOutput
 from greenroom.cli.retry_teller import RetryTeller
 from greenroom.cli.spinner import Spinner
 from greenroom.cli.summary import cancelled_line, summary_line
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     for warning in loaded.warnings:
         terminal.note(f"warning: {warning}")
     with Interrupts() as interrupts, answering(args.model, loaded, terminal) as config:
-        request = _request(args, prompt, config, terminal)
+        request = _request(args, prompt, config)
         return _Chat(args, terminal, interrupts, loaded).ask(config, request)
 
 
@@ -59,7 +59,7 @@ def _text(given: bytes, what: str) -> str:
     return text
 
 
-def _request(args: argparse.Namespace, prompt: str, config: SystemConfig, terminal: Terminal) -> ChatRequest:
+def _request(args: argparse.Namespace, prompt: str, config: SystemConfig) -> ChatRequest:
     messages = [{"role": "user", "content": prompt}]
     if args.system:
         messages.insert(0, {"role": "system", "content": args.system})
@@ -68,8 +68,7 @@ def _request(args: argparse.Namespace, prompt: str, config: SystemConfig, termin
     options = given_there[0] or config.options
     wanted: dict[str, Any] = {} if args.timeout is None else {"deadline_s": args.timeout}
     if "on_cut" not in options.model_fields_set and options.max_reconnect_attempts > 0:
-        # Text that went into a pipe cannot be taken back; a reader of JSON sees the StreamReset.
-        wanted["on_cut"] = "reset" if terminal.out_shown or args.json_events else "fail"
+        wanted["on_cut"] = "reset"
     given = {"temperature": args.temperature, "max_output_tokens": args.max_tokens}
     try:
         return ChatRequest(
@@ -120,6 +119,11 @@ class _Chat:
         except StreamError as error:
             output.end(error.partial, error.failure)
             return faults.report(error, self._terminal, faults.where_to_look(error.failure, self._loaded))
+        except OtherAnswer as error:
+            stream.cancel()
+            output.end(None, None)
+            self._terminal.note(str(error))
+            return faults.FAILED
         except OSError as error:
             stream.cancel()
             self._terminal.out_is_lost()

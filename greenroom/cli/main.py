@@ -15,7 +15,7 @@ _READER_GONE = 141
 _COMMANDS = {
     "chat": "ask a model, and see its answer as it comes",
     "config": "show the configuration in force, and where each value stands",
-    "models": "list the models that the configured providers have",
+    "models": "list the models that the configured providers have, and the routes",
     "simulate": "serve a simulated provider on loopback, for tests and demonstrations",
 }
 

@@ -1,4 +1,4 @@
-"""`greenroom models`: which models the configured providers have, as each of them says."""
+"""`greenroom models`: which models the configured providers have, as each of them says; and the routes."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from greenroom.messages.config import SystemConfig
 from greenroom.messages.failures import ConfigError
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.models import ModelInfo, ModelList, ModelListUnavailable
+from greenroom.messages.routes import RouteConfig
 from greenroom.messages.wording import nearest
 from greenroom.supervision.scrub import scrubbed
 from greenroom.system import ActorSystem
@@ -49,6 +50,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     else:
         for line in _table([(f"{each.provider}/", model) for each in had for model in each.models]):
             terminal.answer(line + "\n")
+        if args.provider is None and loaded.config.routes:
+            gap = "\n" if any(each.models for each in had) else ""
+            terminal.answer(gap + "".join(line + "\n" for line in _routes(loaded.config)))
         for listed in had:
             if not listed.models:
                 terminal.note(f"{listed.provider} says that it has no models")
@@ -66,6 +70,9 @@ def _asked(provider: str | None, loaded: LoadedConfig, terminal: Terminal) -> Sy
     """A configuration of those that are asked. One without its key cannot be, and must not stop the others."""
     config = loaded.config
     named = list(config.providers) if provider is None else [provider]
+    if provider is not None and provider in config.routes:
+        text = f"is a route ({_hops(config.routes[provider])}); name a provider, or none for all"
+        raise InvalidInput("", [Problem("PROVIDER", repr(provider), text)])
     if provider is not None and provider not in config.providers:
         near = nearest(provider, config.providers) or ";"
         known = ", ".join(sorted(config.providers)) or "none"
@@ -94,7 +101,25 @@ def _table(models: list[tuple[str, ModelInfo]]) -> Iterator[str]:
     if not rows:
         return
     used = [place for place in range(len(_HEADINGS)) if any(row[place] != _EMPTY for row in rows)]
-    lines = [[line[place] for place in used] for line in [list(_HEADINGS), *rows]]
+    yield from _columns([[line[place] for place in used] for line in [list(_HEADINGS), *rows]])
+
+
+def _routes(config: SystemConfig) -> Iterator[str]:
+    rows = [[name, _hops(route)] for name, route in sorted(config.routes.items())]
+    return _columns([["ROUTE", "HOPS"], *rows])
+
+
+def _hops(route: RouteConfig) -> str:
+    """In their order, or with their weights; a hop for certain failures says so."""
+    hops = []
+    for hop in route.hops:
+        weight = f"={1.0 if hop.weight is None else hop.weight:g}" if route.order == "weighted" else ""
+        after = f" (after {', '.join(hop.after)})" if hop.after else ""
+        hops.append(printable(f"{hop.model}{weight}{after}"))
+    return ", ".join(hops)
+
+
+def _columns(lines: list[list[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

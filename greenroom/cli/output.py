@@ -25,10 +25,49 @@ class Output(Protocol):
     """Pieces of content that came: with most servers one is one token."""
 
     def delta(self, delta: Delta) -> None:
-        """Show it. Raises OSError where stdout cannot be written."""
+        """Show it. Raises OSError where stdout cannot be written, OtherAnswer."""
 
     def end(self, completion: Completion[Any] | None, failure: Failure | None) -> None:
-        """The stream has ended; nothing but errors is written after this."""
+        """The stream has ended; nothing but errors is written after this. Raises OtherAnswer."""
+
+
+class OtherAnswer(Exception):  # noqa: N818
+    """What went into a pipe cannot be taken back, and the answer that came again does not begin with it."""
+
+    def __init__(self, written_chars: int) -> None:
+        super().__init__(
+            f"the answer broke off behind {written_chars} characters, and came otherwise when it was asked for "
+            "again: what was written is no whole answer"
+        )
+
+
+class Written:
+    """What went into a pipe of this answer. Of one that begins again only what follows on it goes there."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._expected, self._at = "", 0
+
+    def again(self) -> None:
+        """The answer begins again."""
+        self._expected, self._at = "".join(self._pieces), 0
+        self._pieces = [self._expected]
+
+    def new(self, text: str) -> str:
+        """What of the answer's next text is to be written. Raises OtherAnswer."""
+        known = self._expected[self._at : self._at + len(text)]
+        if known and not text.startswith(known):
+            raise OtherAnswer(len(self._expected))
+        self._at += len(known)
+        new = text[len(known) :]
+        if new:
+            self._pieces.append(new)
+        return new
+
+    def end(self) -> None:
+        """The answer is whole. Raises OtherAnswer where more than that was written."""
+        if self._at < len(self._expected):
+            raise OtherAnswer(len(self._expected))
 
 
 class TextOutput:
@@ -36,6 +75,7 @@ class TextOutput:
 
     def __init__(self, terminal: Terminal, spinner: Spinner, *, reasoning: bool) -> None:
         self.pieces = 0
+        self._written = None if terminal.out_shown else Written()
         self._terminal, self._spinner, self._reasoning = terminal, spinner, reasoning
         self._last = "\n"
         self._thinking = False
@@ -49,6 +89,10 @@ class TextOutput:
                 self._spinner.stop()
                 self._terminal.tell(self._terminal.dim(shown(text)))
                 self._thinking = not text.endswith("\n")
+            case StreamReset(reason=reason) if self._written is not None:
+                self._written.again()
+                if self._terminal.err_shown:
+                    self._terminal.note(f"the answer broke off ({reason}); it is asked for again")
             case StreamReset(reason=reason):
                 self._line_ends()
                 self._terminal.note(f"the answer broke off ({reason}); it begins again:")
@@ -59,11 +103,14 @@ class TextOutput:
                 pass
 
     def end(self, completion: Completion[Any] | None, failure: Failure | None) -> None:
-        del completion, failure  # said on stderr
         self._spinner.stop()
         self._line_ends()
+        if self._written is not None and failure is None and completion is not None:
+            self._written.end()
 
     def _text(self, text: str) -> None:
+        if self._written is not None:
+            text = self._written.new(text)
         if text:
             self._spinner.stop()
             self._thoughts_end()

@@ -6,6 +6,7 @@ A variable that is set to nothing counts as not set (compose files and CI write 
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
@@ -21,7 +22,9 @@ _SYSTEM_FIELDS = (
     "retry_store",
 )  # fmt: skip
 _ROUTE = "GREENROOM_ROUTE_"
-"""GREENROOM_ROUTE_SMART=openai/gpt-5-mini,anthropic: the route `smart`, its hops in their order."""
+"""GREENROOM_ROUTE_SMART=openai/gpt-5-mini,anthropic: the route `smart`, its hops in their order; with `=3` behind
+a hop they are drawn by weight."""
+_ROUTES = "GREENROOM_ROUTES_"
 _NAMED_APART = {
     "STEER_STREAMING_STATE_TTL": ("options", "state_ttl_s"),
     "GREENROOM_STREAM_STATE_TTL_S": ("options", "state_ttl_s"),  # the newer name, so it wins
@@ -61,8 +64,7 @@ def environment_layer(environ: Mapping[str, str], with_address: Collection[str])
             layer.put(path, environ[variable], _stood(variable))
     for variable, value in environ.items():
         if variable.startswith(_ROUTE) and value:
-            hops = [hop.strip() for hop in value.split(",")]
-            layer.put(("routes", variable.removeprefix(_ROUTE).lower()), {"hops": hops}, _stood(variable))
+            layer.put(("routes", variable.removeprefix(_ROUTE).lower()), _route(value), _stood(variable))
     return layer, list(_misspelt(environ))
 
 
@@ -75,6 +77,17 @@ def configuring_variables(provider: str) -> tuple[str, ...]:
     named = (*address, *profile.key_env[:1])
     layer, _ = environment_layer(dict.fromkeys(named, "https://x.test"), ())
     return named if provider in layer.values.get("providers", {}) else ()
+
+
+def _route(value: str) -> dict[str, Any]:
+    hops = [hop.strip() for hop in value.split(",")]
+    if not any("=" in hop for hop in hops):
+        return {"hops": hops}
+    parts = [hop.rpartition("=") for hop in hops]
+    weighed = [
+        {"model": model.strip(), "weight": weight} if equals else weight for model, equals, weight in parts
+    ]
+    return {"order": "weighted", "hops": weighed}
 
 
 def _url(value: str, variable: str, profile: Profile) -> str:
@@ -108,7 +121,10 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
     """Never an error: others set such names too (Kubernetes gives every pod GREENROOM_PORT for a service)."""
     known = {*variable_names(), *_READ_ELSEWHERE}
     for name in sorted(environ):
-        if name.startswith(_PREFIX) and not name.startswith(_ROUTE) and name not in known:
+        if name.startswith(_ROUTES):
+            meant = name.replace(_ROUTES, _ROUTE)
+            yield f"environment variable {name} is not one of greenroom's; did you mean {meant}?"
+        elif name.startswith(_PREFIX) and not name.startswith(_ROUTE) and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if near:
                 yield f"environment variable {name} is not one of greenroom's; did you mean {near[0]}?"

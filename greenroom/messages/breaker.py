@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from greenroom.messages.failures import ErrorClass
 from greenroom.messages.value import Value
 from greenroom.messages.views import BreakerState
 
@@ -59,6 +60,17 @@ class BreakersStatistics(Value):
     """Times that the retry budget had nothing left."""
 
 
+class KeyStatus(Value):
+    """One of several API keys of a provider, by its place among them; nothing of the key itself."""
+
+    number: int
+    """From 1."""
+    rests_s: float = 0.0
+    """It was refused, and is asked with again after so long; 0 for one that serves."""
+    error_class: ErrorClass | None = None
+    """Of the refusal it rests for."""
+
+
 class ProviderStatus(Value):
     """One configured provider, for a health endpoint."""
 
@@ -70,6 +82,8 @@ class ProviderStatus(Value):
     """Those that were asked for lately, by name."""
     retries_left: int
     """What the retry budget would let through now."""
+    keys: tuple[KeyStatus, ...] = ()
+    """Where it has several."""
 
 
 class SystemStatus(Value):

@@ -198,6 +198,8 @@ class AttemptOver(NamedTuple):
     deltas: int = 0
     rate_limits: RateLimits | None = None
     """What the answer's headers told; errors tell them too."""
+    key: int | None = None
+    """Which of several API keys it was asked with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,25 +238,19 @@ class AwaitIdle:
 
 
 class Reserve(NamedTuple):
-    """To limiter, breaker or budget: a lease keyed by (stream_id, epoch), for an attempt at `place`."""
+    """Attempt to the circuit breakers, asked in turn and not by mail: a lease keyed by (stream_id, epoch).
 
-    holder: Any
+    Like its answers and Settle a tuple, as every attempt makes one: it costs a third of a frozen dataclass.
+    """
+
     stream_id: str
     epoch: int
     place: Place
-    tokens: int = 0
-    cost_usd: float = 0.0
-    priority: int = 0
-    tenant: str | None = None
-    deadline_s: float | None = None
 
 
 class Granted(NamedTuple):
-    """The lease is held until it is settled, or until its scope goes Down."""
+    """The lease is held until it is settled, or abandoned when its scope has died."""
 
-    epoch: int
-    kind: str
-    waited_s: float = 0.0
     probe: bool = False
     """The breaker waits for this attempt: its first content is to be told at once."""
 
@@ -262,13 +258,11 @@ class Granted(NamedTuple):
 class Refused(NamedTuple):
     """No lease, and why; the evidence's `retry_after_s` where waiting would help."""
 
-    epoch: int
-    kind: str
     evidence: ErrorEvidence
 
 
 class Settle(NamedTuple):
-    """Scope to limiter, breaker and budget after every attempt, whatever it had obtained. Idempotent."""
+    """Scope to the circuit breakers after every attempt, whatever it had obtained. Idempotent."""
 
     stream_id: str
     epoch: int

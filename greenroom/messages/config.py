@@ -23,7 +23,7 @@ from greenroom.messages.prices import ModelPrice
 from greenroom.messages.route_check import RouteTable
 from greenroom.messages.routes import HopConfig, RouteConfig
 from greenroom.messages.value import EMPTY_MAP, FrozenDict, FrozenMap, Input
-from greenroom.messages.wording import matching
+from greenroom.messages.wording import matching, nearest
 
 if TYPE_CHECKING:
     import requests
@@ -127,7 +127,10 @@ def _base_url(url: str) -> str:
 def _priced(name: str) -> str:
     provider, _, model = name.partition("/")
     if not provider or not model:
-        raise ValueError("must be provider/model, or provider/* for all others of that provider")
+        raise ValueError(
+            "must be provider/model, or provider/* for all others of that provider; in a file in quotes: "
+            '[prices."openai/gpt-5"]'
+        )
     return name
 
 
@@ -153,7 +156,8 @@ class ProviderConfig(Input):
             PlainSerializer(lambda key: None if key is None else _MASK, when_used="json"),
         ],
     ] = Field(default=held(None), repr=False)
-    """A key, several (used in turn), or a callable asked before each request, in a thread of its own."""
+    """A key, several (used in turn; one that is refused rests while others serve), or a callable asked before each
+    attempt, in a thread of its own."""
     headers: Given[Mapping[str, str | SecretStr], FrozenDict[str, SecretStr]] = Field(
         default=held(FrozenDict()), repr=False
     )
@@ -248,6 +252,8 @@ class RetryStoreConfig(Input):
     def _path_alone(cls, given: Any) -> Any:
         if isinstance(given, (str, os.PathLike)):
             return {} if given == "memory" else {"path": given}
+        if not isinstance(given, (Mapping, cls)):
+            raise ValueError("must be a file's path, 'memory', or a table with path")
         return given
 
     @model_validator(mode="after")
@@ -301,6 +307,7 @@ class SystemConfig(Input):
     def _durability_has_its_store(self) -> Self:
         named: list[tuple[str, StreamingOptions | None]] = [("options", self.options)]
         named += [(f"providers.{name}.options", each.options) for name, each in self.providers.items()]
+        named += [(f"routes.{name}.options", each.options) for name, each in self.routes.items()]
         for path, options in named:
             if options is None:
                 continue
@@ -320,7 +327,10 @@ class SystemConfig(Input):
         if self.default_model is not None and self.default_model not in self.routes:
             provider, slash, model = self.default_model.partition("/")
             if not slash or not model:
-                text = "must be provider/model" + (", or a route" if self.routes else "")
+                its = self.providers[provider].default_model if provider in self.providers else None
+                text = "must be provider/model" + (f"; write {provider}/{its}" if its else "")
+                if self.routes and not its:
+                    text += f", or a route{nearest(self.default_model, self.routes)}"
                 raise InvalidInput.at("default_model", text, self.default_model)
             if provider not in self.providers:
                 known = ", ".join(sorted(self.providers)) or "none"

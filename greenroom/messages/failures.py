@@ -350,6 +350,8 @@ DETACHED = "detached"
 """The evidence's code of what a detached handle ends with."""
 NOT_DURABLE = "not_durable"
 """The evidence's code where the store could not keep what was to be delivered."""
+BREAKER_OPEN = "breaker_open"
+"""The evidence's code of a breaker's refusal. A request that had begun waits; a new one is refused at once."""
 
 
 def exception_of(failure: Failure, partial: "Completion[Any] | None" = None) -> StreamError:

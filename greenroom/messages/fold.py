@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from greenroom.messages.answer import NO_ANSWER, Answer
+from greenroom.messages.answer import NO_ANSWER, Answer, ChoiceEnd
 from greenroom.messages.completion import Choice
 from greenroom.messages.deltas import (
     Delta,
@@ -164,14 +164,14 @@ class Fold:
         """One Choice an index, in order; at least one. Finish reasons come from the answer's end."""
         ends = {end.index: end for end in answer.ends}
         indexes = sorted(self._runs.keys() | ends.keys()) or [0]
-        return tuple(
-            Choice(
-                index=index,
-                parts=tuple(run.part() for run in self._runs.get(index, ())),
-                finish_reason=ends[index].reason if index in ends else None,
-                finish_reason_raw=ends[index].raw if index in ends else None,
-            )
-            for index in indexes
+        return tuple([self._choice(index, ends.get(index)) for index in indexes])
+
+    def _choice(self, index: int, end: ChoiceEnd | None) -> Choice:
+        return Choice(
+            index=index,
+            parts=tuple([run.part() for run in self._runs.get(index, ())]),
+            finish_reason=None if end is None else end.reason,
+            finish_reason_raw=None if end is None else end.raw,
         )
 
 

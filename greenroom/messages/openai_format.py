@@ -11,6 +11,8 @@ from typing import Any
 from greenroom.messages.invalid import InvalidInput
 from greenroom.messages.parts import ToolCallPart
 
+_PLAIN = {"role", "content"}
+"""Most messages have no other keys, and long conversations have many messages."""
 _EMPTY_IN_SDK_DUMPS = ("annotations", "audio", "function_call", "refusal", "tool_calls")
 """`message.model_dump()` of OpenAI's SDK has these, mostly as None or []: then they say nothing."""
 
@@ -19,6 +21,8 @@ def message_fields(given: Any) -> Any:
     """The fields of `Message` for an OpenAI message dict; anything else is returned as it is."""
     if not isinstance(given, Mapping):
         return given
+    if given.keys() == _PLAIN:
+        return {"role": given["role"], "content": _content_parts(given["content"])}
     fields = {k: v for k, v in given.items() if k not in _EMPTY_IN_SDK_DUMPS or v not in (None, [], ())}
     parts = _content_parts(fields.get("content"))
     if isinstance(refusal := fields.get("refusal"), str):
@@ -44,10 +48,10 @@ def tool_fields(given: Any) -> Any:
 
 
 def _content_parts(content: Any) -> list[Any]:
-    if content is None:
-        return []
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
+    if content is None:
+        return []
     if not isinstance(content, (list, tuple)):
         raise InvalidInput.at("content", "must be a string or a list of parts")
     return [_part(place, part) for place, part in enumerate(content)]

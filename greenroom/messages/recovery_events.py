@@ -24,6 +24,17 @@ class StreamResumedFrom(StreamEvent):
     """The last delta that was delivered."""
 
 
+class ProviderKeyRests(StreamEvent):
+    """One of a provider's several API keys was refused, and is not used for `rest_s` while others serve."""
+
+    name = "provider.key_rests"
+    number: int
+    """From 1, in the order of the configuration. Nothing else is told of the key."""
+    keys: int
+    error_class: str
+    rest_s: float
+
+
 class StreamServerCancel(StreamEvent):
     """A provider that keeps answers was told to stop making one that nobody wants any more."""
 

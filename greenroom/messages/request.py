@@ -55,7 +55,7 @@ class Message(Input):
             raise InvalidInput.at("content", "a tool message holds results: give tool_call_id and its text")
         if self.role == "tool" and not self.content:
             raise InvalidInput.at("content", "a tool message needs tool_call_id and its text")
-        if self.role != "assistant" and any(isinstance(part, ToolCallPart) for part in self.content):
+        if self.role != "assistant" and tool_calls(self):
             raise InvalidInput.at("role", "tool calls are said by 'assistant'", self.role)
         return self
 
@@ -191,10 +191,12 @@ class ChatRequest(Input):
     @field_validator("messages")
     @classmethod
     def _something_is_said(cls, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        said = False
         for place, message in enumerate(messages):
             if not message.content and message.role != "assistant":
                 raise InvalidInput.at(str(place), f"a {message.role} message is empty; give it text or parts")
-        if not any(_says_something(message) for message in messages):
+            said = said or _says_something(message)
+        if not said:
             raise ValueError("every message is empty; give at least one some text")
         return messages
 
@@ -207,20 +209,25 @@ class ChatRequest(Input):
             raise InvalidInput.at(
                 "tool_choice.name", f"must be one of tools: {', '.join(names)}", choice.name
             )
-        if repeated := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        if len(set(names)) < len(names):
+            repeated = next(name for place, name in enumerate(names) if name in names[:place])
             raise InvalidInput.at("tools", "must have different names", repeated)
         return self
 
 
 def _says_something(message: Message) -> bool:
-    return any(not isinstance(part, TextPart) or part.text.strip() for part in message.content)
+    for part in message.content:
+        # Not `strip`, which copies a long prompt for a newline at its end.
+        if not isinstance(part, TextPart) or (part.text and not part.text.isspace()):
+            return True
+    return False
 
 
 def tool_calls(message: Message) -> tuple[ToolCallPart, ...]:
     """The calls that an assistant turn made, in order."""
-    return tuple(part for part in message.content if isinstance(part, ToolCallPart))
+    return tuple([part for part in message.content if isinstance(part, ToolCallPart)])
 
 
 def tool_results(message: Message) -> tuple[ToolResultPart, ...]:
     """The results that a tool turn carries, in order."""
-    return tuple(part for part in message.content if isinstance(part, ToolResultPart))
+    return tuple([part for part in message.content if isinstance(part, ToolResultPart)])

@@ -72,6 +72,8 @@ class AttemptRecord(Value):
     error_class: ErrorClass | None = None
     message: str | None = None
     status: int | None = None
+    key: int | None = None
+    """Which of several API keys it was asked with, from 1."""
     decision: Decision
     waited_s: float = 0.0
     """The wait that was decided after it."""

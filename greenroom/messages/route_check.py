@@ -38,7 +38,7 @@ class RouteTable:
         """Every fault, each with its field."""
         for name in self._routes:
             if name in self._defaults:
-                text = "is a provider's name; a request that names it could mean either"
+                text = "is a provider's name; a request that names it could mean either: name the route otherwise"
                 yield Problem(f"routes.{name}", "", text)
         wrong = [problem for name in self._routes for problem in self._own_problems(name)]
         yield from wrong
@@ -72,7 +72,7 @@ class RouteTable:
         for place, hop in enumerate(self._routes[name].hops):
             path = f"routes.{name}.hops.{place}"
             if hop.model not in self._routes:
-                yield from self._unknown(path, hop.model)
+                yield from self._unknown(path, hop.model, name)
                 continue
             for field in _of_a_model(hop):
                 yield Problem(f"{path}.{field}", "", f"{hop.model} is a route; its own hops say that")
@@ -80,14 +80,15 @@ class RouteTable:
                 text = f"leads back to where it stands: {' -> '.join(circle)}"
                 yield Problem(f"{path}.model", repr(hop.model), text)
 
-    def _unknown(self, path: str, model: str) -> Iterator[Problem]:
+    def _unknown(self, path: str, model: str, within: str) -> Iterator[Problem]:
+        """Of a hop that names no route; `within`: the route in whose list it stands."""
         name, slash, rest = model.partition("/")
         if name in self._routes:
             text = f"{name} is a route, and has no models of its own; write {name!r} alone"
         elif name not in self._defaults:
-            known = ", ".join(sorted({*self._defaults, *self._routes})) or "none"
             thing = "provider" if slash else "provider or route"
-            near = nearest(name, {*self._defaults, *(() if slash else self._routes)})
+            names = {*self._defaults, *(() if slash else self._routes)} - {within}
+            near, known = nearest(name, names), ", ".join(sorted(names)) or "none"
             text = f"no {thing} {name!r} is configured{near}{'' if near else ';'} configured: {known}"
         elif not rest and not self._defaults[name]:
             text = f"names no model, and {name} has no default_model; write {name}/MODEL"

@@ -115,6 +115,8 @@ class RouteConfig(Input):
     @model_validator(mode="before")
     @classmethod
     def _list_is_hops(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            raise ValueError("must be a list of models, such as ['openai/gpt-5', 'anthropic'], or a table")
         return {"hops": given} if isinstance(given, (list, tuple)) else given
 
     @model_validator(mode="after")
@@ -125,6 +127,15 @@ class RouteConfig(Input):
                 raise InvalidInput.at(f"hops.{place}.weight", text, hop.weight)
         if all(hop.weight == 0 for hop in self.hops):
             raise InvalidInput.at("hops", "must not all have weight 0; one of them has to be the first")
+        return self
+
+    @model_validator(mode="after")
+    def _retries_are_allowed(self) -> Self:
+        most = 100 if self.options is None else self.options.max_reconnect_attempts
+        for place, hop in enumerate(self.hops):
+            if hop.retries > most:
+                text = f"must be at most the route's options.max_reconnect_attempts ({most})"
+                raise InvalidInput.at(f"hops.{place}.retries", text, hop.retries)
         return self
 
     @model_validator(mode="after")

@@ -4,24 +4,10 @@
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 ExitReason = Literal["normal", "shutdown", "killed", "failed"]
 """Why an actor ended: by itself or on request, with its parent or the system, abandoned, or by a failure."""
-
-
-class Address(Protocol):
-    """Where mail can be sent: what a message may carry of an actor."""
-
-    @property
-    def path(self) -> str:
-        """Where it stands in the tree: `/requests/3f2a/stream`."""
-
-    def tell(self, message: Any) -> None:
-        """Send and forget; never raises to the sender."""
-
-    def is_alive(self) -> bool:
-        """False once it has ended; True says nothing about the next moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Why a retry store cannot be used: told when the system starts. `failures.py` draws the tree.
+"""Why a retry store cannot be used, at the start or when it is read. `failures.py` draws the tree.
 
-Whatever is raised here, the file stands byte for byte as it stood.
+Where the start raises one, the file stands byte for byte as it stood. While streams run, what cannot be written is
+told as `store.failed`, with the error's name and words.
 """
 
 from greenroom.messages.invalid import GreenroomError

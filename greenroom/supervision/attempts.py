@@ -3,12 +3,13 @@
 In this order:
   1  a stale kept-alive connection: the same again at once, once (no retry is counted)
   2  the server cannot take a field: without it, once for each fact (no retry is counted)
-  3  what ends the request wherever it is sent
-  4  what may have acted already is not sent again; only its own answer can be read on
-  5  another hop, where the request has a route whose table leads on (routes.py): at once, unless this hop has
+  3  one of several API keys was refused: the same with another key at once (no retry is counted)
+  4  what ends the request wherever it is sent
+  5  what may have acted already is not sent again; only its own answer can be read on
+  6  another hop, where the request has a route whose table leads on (routes.py): at once, unless this hop has
      retries of its own. Nothing was delivered, or the whole turn may start again and nothing better applies
-  6  here: the same attempt again, or the first open rung of the ladder (ladder.py)
-  7  the end, with the reason in words
+  7  here: the same attempt again, or the first open rung of the ladder (ladder.py)
+  8  the end, with the reason in words
 The provider's explicit word on retrying wins over the class. No wait is shorter than the one that was told, and
 one that does not fit the deadline is not begun. That a stale connection's provider has not seen the request is
 all but sure, not proven: so what forbids a second request forbids this one too.
@@ -16,7 +17,8 @@ all but sure, not proven: so what forbids a second request forbids this one too.
 
 from dataclasses import dataclass, field, replace
 
-from greenroom.messages.failures import NOT_DURABLE, ErrorClass, ErrorEvidence
+from greenroom.actors.api_keys import RESTS
+from greenroom.messages.failures import BREAKER_OPEN, NOT_DURABLE, ErrorClass, ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import BreakerView, RetryBudgetView
@@ -24,14 +26,14 @@ from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.classifier import classify, is_retryable
 from greenroom.supervision.routes import NextHop, NoHop
 
-BREAKER_OPEN = "breaker_open"
-"""The code of a breaker's refusal. A request that had begun waits for it; a new one is refused at once."""
 NO_RETRIES_LEFT = "the retry budget is used up: retries may be no more than a share of the traffic"
 CONTINUE_MAX = 10
 """How often a wire may pause one request before that is a failure (pydantic-ai uses the same bound)."""
 BREAKER_WAITS_MAX = 10
 """How often a request that has delivered nothing waits for an open breaker. Such a wait sends nothing, so it is
 no retry."""
+KEY_RETRIES_MAX = 10
+"""How often a request is asked again with another key, at one target: a longer list of dead keys is no service."""
 MODEL_CHANGED = "model_changed"
 """The code where another model answered a continuation."""
 
@@ -128,6 +130,9 @@ class Situation:
     pauses: int = 0
     stale_retries: int = 0
     breaker_waits: int = 0
+    key_retries: int = 0
+    another_key: bool = False
+    """The target has several keys, and one that does not rest."""
     mode: ResumeMode = "fresh"
     """How the attempt that failed had begun."""
     said: bool = True
@@ -173,6 +178,8 @@ def after_failure(evidence: ErrorEvidence, situation: Situation, options: Stream
         return Retry(0.0, counted=False, reason="the kept-alive connection had been closed")
     if again and evidence.adjust is not None and evidence.adjust not in situation.adjustments:
         return Adjust(evidence.adjust)
+    if error_class in RESTS and _other_key_may(situation) and again and may and unsafe is None:
+        return Retry(0.0, counted=False, charged=False, reason="another key may do")
     if _is_final(evidence, error_class, situation, options):
         return _give_up(_final_words(evidence, error_class), evidence, error_class, situation)
     if unsafe is not None:
@@ -193,6 +200,11 @@ def is_refused_rung(evidence: ErrorEvidence, situation: Situation) -> bool:
         # The server has nothing behind the cursor. Asked again it will have no more; but it may have been cut.
         return not situation.delivered or any(mode != "server_cursor" for mode in situation.rungs)
     return error_class in _RUNG_REFUSED and not is_retryable(evidence, error_class)
+
+
+def _other_key_may(situation: Situation) -> bool:
+    # Whatever the provider said of trying again, it said to the key that it refused.
+    return situation.another_key and situation.key_retries < KEY_RETRIES_MAX
 
 
 def _is_final(

@@ -1,5 +1,6 @@
 """A request's leases: what its scope says of each attempt when that has ended, and what it is answered."""
 
+from greenroom.actors.api_keys import Rested
 from greenroom.actors.job import Job
 from greenroom.messages.commands import AttemptOver, Settle
 from greenroom.messages.options import StreamingOptions
@@ -16,6 +17,18 @@ def settle(job: Job, over: AttemptOver, now_s: float) -> Settled:
     if job.breakers is None:
         return NO_LIMITS
     return job.breakers.settle(report_of(job, over, now_s), now_s)
+
+
+def note_key(job: Job, over: AttemptOver, now_s: float) -> Rested | None:
+    """The key that the attempt was asked with served, or was refused. Not None: it rests from now on."""
+    if over.key is None:
+        return None
+    evidence = over.evidence
+    if over.outcome in ("completed", "paused") or over.first_content_s is not None:
+        job.api_keys.served(over.key)
+    elif over.outcome == "failed" and evidence is not None and evidence.kind in ("http", "in_stream"):
+        return job.api_keys.refused(over.key, classify(evidence), evidence.retry_after_s, now_s)
+    return None
 
 
 def note_decision(job: Job, decided: Next, now_s: float) -> None:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+from greenroom.actors.api_keys import RESTS
 from greenroom.actors.gate import Gate
 from greenroom.actors.job import Job
 from greenroom.messages.answer import NO_ANSWER, Answer
 from greenroom.messages.commands import AttemptOver
-from greenroom.messages.failures import Failure
+from greenroom.messages.failures import BREAKER_OPEN, Failure
 from greenroom.messages.retry_state import ResumeMode
 from greenroom.messages.views import Settled
-from greenroom.supervision.attempts import BREAKER_OPEN, Situation
+from greenroom.supervision.attempts import Situation
 from greenroom.supervision.backoff import backoff_s
 from greenroom.supervision.ladder import Place, Standing, danger_of_replay, open_rungs
 from greenroom.supervision.leases import NO_LIMITS
@@ -27,6 +28,7 @@ class Tried:
     stale_retries: int = 0
     pauses: int = 0
     breaker_waits: int = 0
+    key_retries: int = 0
     behind: int = 0
     """The epoch whose pause the wire goes on from: what it and those before it delivered is not said again."""
     ruled_out: frozenset[ResumeMode] = frozenset()
@@ -39,6 +41,8 @@ class Tried:
         """A further attempt at the same target, after this failure."""
         if counted:
             return replace(self, retries=self.retries + 1)
+        if failure.error_class in RESTS:
+            return replace(self, key_retries=self.key_retries + 1)
         if failure.evidence is not None and failure.evidence.code == BREAKER_OPEN:
             return replace(self, breaker_waits=self.breaker_waits + 1)
         return replace(self, stale_retries=self.stale_retries + 1)
@@ -88,7 +92,8 @@ def situation_of(
     return Situation(
         retries=tried.retries, delivered=delivered, deadline_left_s=tried.deadline_left_s,
         adjustments=job.target.adjustments, pauses=tried.pauses, stale_retries=tried.stale_retries,
-        breaker_waits=tried.breaker_waits, mode=tried.start.mode,
+        breaker_waits=tried.breaker_waits, key_retries=tried.key_retries,
+        another_key=over.key is not None and job.api_keys.another(now_s), mode=tried.start.mode,
         said=checkpoint.committed_epoch == over.epoch, sent=over.sent, rungs=rungs, no_rung=no_rung,
         danger=danger_of_replay(job.hop.request, stands.parts),
         hop=_next_hop(job, over, tried, route, now_s), stays=route is not None and route.stays(tried.retries),

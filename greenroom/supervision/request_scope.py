@@ -48,7 +48,7 @@ from greenroom.supervision.attempts import (
 )
 from greenroom.supervision.crashes import crashed_attempt, unsent_attempt, why
 from greenroom.supervision.judgement import cancellation, failure_of
-from greenroom.supervision.leases import note_decision, settle
+from greenroom.supervision.leases import note_decision, note_key, settle
 from greenroom.supervision.model_check import MODEL, ask_catalog, refusal_of
 from greenroom.supervision.on_route import OnRoute
 from greenroom.supervision.prospects import UNTRIED, known_place, situation_of
@@ -162,7 +162,10 @@ class RequestScope(RequestEnding):
         self._gate.settled(settled)
 
     def _attempt_ended(self, over: AttemptOver) -> None:
-        views = settle(self._job, over, self.clock.now_s())
+        now_s = self.clock.now_s()
+        views = settle(self._job, over, now_s)
+        if (rested := note_key(self._job, over, now_s)) is not None:
+            self._tell.key_rests(rested)
         if over.outcome == "completed":
             self._record(over, "completed")
             self._end("completed", over.answer)

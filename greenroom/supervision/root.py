@@ -1,7 +1,7 @@
 """The tree of one system, from its root down: what is restarted when it crashes, and what falls with what.
 
     / (one_for_one)      without it the dispatcher falls, and with that every open stream ends
-    |- services          catalogue ...: restarts are deferred in a storm, never given up
+    |- services          store, catalogue, breakers: restarts are deferred in a storm, never given up
     |- endpoints         a connection actor for each provider: likewise, each with its own back-off
     '- requests          one dynamic supervisor; without it nothing works: its storm is the root's end
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from greenroom.actors.api_keys import Rested
 from greenroom.actors.job import Job
 from greenroom.messages.completion import Completion, Outcome
 from greenroom.messages.contracts import Clock, EventSink
@@ -13,7 +14,12 @@ from greenroom.messages.events import (
     StreamFailed,
 )
 from greenroom.messages.failures import Failure
-from greenroom.messages.recovery_events import StreamFailover, StreamResumedFrom, StreamRetrying
+from greenroom.messages.recovery_events import (
+    ProviderKeyRests,
+    StreamFailover,
+    StreamResumedFrom,
+    StreamRetrying,
+)
 
 _ENDS: Mapping[Outcome, type[StreamEvent]] = {
     "completed": StreamCompleted, "cancelled": StreamCancelledEvent, "failed": StreamFailed,
@@ -46,6 +52,10 @@ class ScopeTeller:
 
     def resumed_from(self, mode: str, seq: int, epoch: int) -> None:
         self.emit(StreamResumedFrom, epoch=epoch, mode=mode, seq=seq)
+
+    def key_rests(self, rested: Rested) -> None:
+        """A key was refused to the attempt that has ended."""
+        self.emit(ProviderKeyRests, **rested._asdict())
 
     def failover(self, failure: Failure, decision: str, delay_s: float, next_epoch: int, reason: str) -> None:
         """The job has gone to another hop, after this failure at the one before."""

@@ -6,8 +6,9 @@ Mail: the key, what the endpoint answers to one Open, one WireRead a read: the f
 from dataclasses import dataclass, replace
 from typing import Any
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.handlers import receives
-from greenroom.actors.job import ApiKeys, Job
+from greenroom.actors.job import Job
 from greenroom.actors.keyed import Keyed
 from greenroom.actors.ref import Ref
 from greenroom.messages.commands import CancelOpen, Open, Opened, OpenFailed, ReadOn, WireRead

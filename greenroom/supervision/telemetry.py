@@ -27,6 +27,7 @@ _WARNINGS: Mapping[str, int] = {
     "breaker.opened": logging.WARNING,
     "breaker.retries_spent": logging.WARNING,
     "models.stale_served": logging.WARNING,
+    "provider.key_rests": logging.WARNING,
     "provider.model_mismatch": logging.WARNING,
     "stream.failed": logging.WARNING,
     "supervisor.intensity_exceeded": logging.ERROR,

@@ -195,10 +195,16 @@ def test_an_abort_wakes_the_thread_and_tells_nothing_more() -> None:
 
 
 def test_a_paused_thread_is_woken_by_the_end() -> None:
+    ended: list[str] = []
+
     def waiting(ear: Ear) -> None:
         began.set()
         may_go_on.wait(LIMIT_S)
-        ear.may_read()
+        try:
+            ear.may_read()
+        except NobodyListens:
+            ended.append("nobody listens")
+            raise
 
     async def work(link: BlockingLink, told: Told) -> None:
         wire = link.exchange(GET, 1, told.deliver, told.free)
@@ -209,6 +215,7 @@ def test_a_paused_thread_is_woken_by_the_end() -> None:
 
     began, may_go_on = threading.Event(), threading.Event()
     run(FakeLine(waiting), work)
+    assert ended == ["nobody listens"]
 
 
 @pytest.mark.parametrize("waits", ["paused", "handing over"])

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from greenroom.actors.breaker_guard import BREAKER_OPEN, Changed, Forgotten, News, RetriesSpent
+from greenroom.actors.breaker_guard import Changed, Forgotten, News, RetriesSpent
 from greenroom.actors.breaker_table import IDLE_S, Breakers
 from greenroom.messages import BreakerConfig, ErrorClass, ErrorEvidence, InvalidInput, Place
 from greenroom.messages.commands import Granted, Refused, Reserve, Settle
+from greenroom.messages.failures import BREAKER_OPEN
 from greenroom.messages.views import BreakerView, Settled
 
 RULES = BreakerConfig(min_calls=4, probes=2, open_s=5.0, open_jitter=0.0, models_max=10)
@@ -31,7 +32,7 @@ class Table:
     def ask(self, model: str = "m", epoch: int = 1) -> tuple[str, Granted | Refused]:
         self.number += 1
         stream_id = f"s{self.number}"
-        asked = Reserve(None, stream_id, epoch, self.place(model))
+        asked = Reserve(stream_id, epoch, self.place(model))
         return stream_id, self.table.reserve(asked, self.now_s)
 
     def granted(self, model: str = "m", epoch: int = 1) -> str:
@@ -146,7 +147,8 @@ def test_an_attempt_that_its_model_refuses_leaves_the_endpoints_probe_to_others(
         table.refused("sick")
     table.granted("a")
     table.granted("b")
-    table.refused("c")
+    told = table.refused("c")
+    assert (told.code, table.table.leases) == (BREAKER_OPEN, 2)
 
 
 def test_a_probe_is_judged_by_its_first_content() -> None:

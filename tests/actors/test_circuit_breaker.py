@@ -32,7 +32,7 @@ class Desk:
     def attempt(self, number: int, *, failed: bool, model: str = "m") -> bool:
         """One attempt, as a stream and its scope have it. False: it was refused."""
         place, now_s = Place("p", URL, model), self.clock.now_s()
-        let = self.desk.table.reserve(Reserve(None, f"s{number}", 1, place), now_s)
+        let = self.desk.table.reserve(Reserve(f"s{number}", 1, place), now_s)
         if not isinstance(let, Granted):
             return False
         told: dict[str, Any] = {"outcome": "completed"}

@@ -10,7 +10,8 @@ from greenroom.messages.commands import GetStatistics, HttpRequest, Open, WireRe
 from greenroom.messages.failures import ConnectionFailed, StreamTimedOut
 from greenroom.messages.statistics import EndpointStatistics
 
-from fake_provider import Boom, refused
+from crashing import Boom
+from fake_provider import refused
 from request_path import PATIENT, Rig, error_of
 
 ONCE = PATIENT.replace(max_reconnect_attempts=0)

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import WAITING_MAX, KeyAsker
 from greenroom.actors.ids import current_ids
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.stream import StreamActor
 from greenroom.messages.commands import Opened
 from greenroom.messages.failures import CredentialRefused, StreamError
 from greenroom.messages.signals import Ids
 
-from fake_provider import Boom
+from crashing import Boom
 from request_path import PATIENT, Rig, in_thread
 
 ONCE = PATIENT.replace(max_reconnect_attempts=0)

@@ -23,7 +23,7 @@ def test_a_timeout_is_the_builtin_one_and_ends_nothing(held: Held) -> None:
         assert type(caught.value) is TimeoutError
         assert "request_id=r" in str(caught.value)
     assert held.scope.told == []
-    assert (held.channel._result_waiters, held.channel._closers) == (0, [])
+    assert (held.channel._result_waiters, held.channel._closers) == (0, ())
     held.channel.close(END)
     assert held.stream.result(timeout=1e12) is END
 

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from greenroom.actors import model_catalog
 from greenroom.actors.abandon import Abandon
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.blocking import KeyAsker
 from greenroom.actors.clock import ManualClock
 from greenroom.actors.dispatcher import Dispatcher
 from greenroom.actors.future import Future
-from greenroom.actors.job import ApiKeys
 from greenroom.actors.model_cache import CacheRules
 from greenroom.actors.model_catalog import LookUpModels, ModelAnswer, ModelCatalog
 from greenroom.actors.model_lists import list_of, lists_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from greenroom.actors.job import ApiKeys
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.messages.commands import WireRead
 from greenroom.messages.failures import (
     ConnectionFailed,

@@ -44,8 +44,11 @@ def test_no_wake_is_lost_under_contention() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         hub, futures = WakeHub(loop), [loop.create_future() for _ in range(4000)]
+        taken: list[list[bool]] = []
         threads = [
-            threading.Thread(target=lambda part=futures[n::4]: [hub.wake(future) for future in part])
+            threading.Thread(
+                target=lambda part=futures[n::4]: taken.append([hub.wake(future) for future in part])
+            )
             for n in range(4)
         ]
         for thread in threads:
@@ -53,6 +56,7 @@ def test_no_wake_is_lost_under_contention() -> None:
         await asyncio.wait_for(asyncio.gather(*futures), 5)
         for thread in threads:
             thread.join()
+        assert taken == [[True] * 1000] * 4
 
     asyncio.run(main())
 

@@ -1,8 +1,7 @@
 """An outside judge of clients, with `greenroom chat` before it: llmock breaks its answers, and tells how it went.
 
 Its server is no dependency: it is looked for in a venv of its own, and installed there once, or the test is
-skipped. Not all that it flags is gated: a broken event is a warning whatever the client does. The command is
-asked for events: what it wrote as plain text into a pipe it does not say again, but fails.
+skipped. Not all that it flags is gated: a broken event is a warning whatever the client does.
 """
 
 import json
@@ -114,9 +113,10 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("flags", [(), ("--json-events",)], ids=["text", "events"])
 @pytest.mark.parametrize("provider", list(MODELS))
 def test_the_judge_finds_nothing_to_fail(
-    greenroom: Runner, judge: Judge, provider: str, monkeypatch: pytest.MonkeyPatch
+    greenroom: Runner, judge: Judge, provider: str, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_line, "WITHIN_S", 3 * WITHIN_S)
     greenroom.environ |= {
@@ -132,16 +132,17 @@ def test_the_judge_finds_nothing_to_fail(
         model = f"{MODELS[provider]}-{list(SCENARIOS).index(name)}"
         match = {"match": {"model": model.partition("/")[2]}}
         judge.ask("scenario", {"behaviors": [behavior | match for behavior in SCENARIOS[name][1]]})
-        return greenroom("chat", "--json-events", "-m", model, f"Say {name}")
+        return greenroom("chat", *flags, "-m", model, f"Say {name}")
 
     with ThreadPoolExecutor(3) as pool:
         done = dict(zip(SCENARIOS, pool.map(play, SCENARIOS), strict=True))
     verdict = judge.ask("verdict")
-    ends = {name: json.loads(each.out.splitlines()[-1]) for name, each in done.items()}
-    told = {name: (done[name].code, end["outcome"], end.get("error")) for name, end in ends.items()}
+    told = {name: (each.code, each.out, each.err) for name, each in done.items()}
     print(json.dumps(verdict, indent=1))
     assert [each for each in verdict["findings"] if each["severity"] == "error"] == [], told
     for name, (expected, _) in SCENARIOS.items():
         assert (done[name].code == 0) == (expected == WELL), (name, told[name])
-        assert ends[name]["outcome"] == ("completed" if expected == WELL else "failed"), (name, told[name])
+        if flags:
+            end = json.loads(done[name].out.splitlines()[-1])
+            assert end["outcome"] == ("completed" if expected == WELL else "failed"), (name, told[name])
     assert verdict["faults_injected"] >= len(SCENARIOS) - 1

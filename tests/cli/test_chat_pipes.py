@@ -9,7 +9,10 @@ from contextlib import suppress
 
 import pytest
 from command_line import Runner
+from hypothesis import given
+from hypothesis import strategies as st
 
+from greenroom.cli.output import OtherAnswer, Written
 from greenroom.messages.deltas import delta_from_json
 from greenroom.providers.simulator import Cut, Script, ScriptUsage, Simulator, Stall
 
@@ -173,6 +176,70 @@ def test_partial_text_stays_and_the_error_comes_on_a_line_of_its_own(
     (line,) = done.err_lines
     assert line.startswith("greenroom: ")
     assert "[transient; provider=openai, model=small, request_id=r_" in line
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again_and_goes_on_behind_what_was_written(
+    chat: Runner, simulator: Simulator
+) -> None:
+    simulator.enqueue(
+        Script(text=["one ", "two ", "three"], cut=Cut(after_deltas=2)),
+        Script(text=["on", "e two thr", "ee"], cut=Cut(after_deltas=1)),
+    )
+    simulator.set_default(Script(text=["one two ", "three"]))
+    done = chat("chat", "x")
+    assert (done.code, done.out, done.err) == (0, "one two three\n", "")
+    assert len(simulator.requests) == 3
+    assert len({record.raw_body for record in simulator.requests}) == 1
+
+
+@pytest.mark.parametrize("again", [["one ", "hundred"], ["one"], ["two"]])
+def test_an_answer_that_comes_otherwise_again_is_an_error_not_a_mixture(
+    chat: Runner, simulator: Simulator, again: list[str]
+) -> None:
+    simulator.enqueue(Script(text=["one ", "two ", "three"], cut=Cut(after_deltas=2)))
+    simulator.set_default(Script(text=again))
+    done = chat("chat", "x")
+    assert (done.code, done.out) == (1, "one two \n")
+    (line,) = done.err_lines
+    assert line.startswith("greenroom: the answer broke off behind 8 characters, and came otherwise")
+
+
+PIECES = st.lists(st.text("ab ", max_size=3), max_size=8)
+
+
+@given(st.text("ab ", max_size=12), st.data())
+def test_however_often_and_wherever_an_answer_breaks_off_it_is_written_once(
+    answer: str, data: st.DataObject
+) -> None:
+    written, out = Written(), ""
+    for _ in range(data.draw(st.integers(0, 3))):
+        reached, at = data.draw(st.integers(0, len(answer))), 0
+        while at < reached:
+            step = data.draw(st.integers(1, reached - at))
+            out += written.new(answer[at : at + step])
+            at += step
+        written.again()
+    out += written.new(answer)
+    written.end()
+    assert out == answer
+
+
+@given(PIECES, PIECES)
+def test_what_is_no_beginning_of_the_answer_is_never_passed_off_as_it(
+    first: list[str], then: list[str]
+) -> None:
+    written, out = Written(), ""
+    for piece in first:
+        out += written.new(piece)
+    written.again()
+    try:
+        for piece in then:
+            out += written.new(piece)
+        written.end()
+    except OtherAnswer:
+        assert not "".join(then).startswith("".join(first))
+    else:
+        assert out == "".join(then)
 
 
 def test_a_failure_before_the_first_token_is_tried_again_silently(chat: Runner, simulator: Simulator) -> None:

@@ -67,6 +67,43 @@ def test_one_providers_models_without_empty_columns(here: Here, simulator: Simul
     assert (done.code, done.err, done.out) == (0, "", "MODEL\nplain/qwen3-4b\nplain/gemma-3\n")
 
 
+ROUTES = """
+[routes]
+smart = ["studio/qwen3-4b", { model = "plain/gemma-3", after = ["context_length"] }]
+[routes.all]
+order = "weighted"
+hops = [{ model = "smart", weight = 3 }, "studio/gemma-3"]
+"""
+
+
+def test_the_routes_stand_behind_the_models(here: Here, simulator: Simulator) -> None:
+    with_file(here, simulator, ROUTES)
+    done = here("models")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(
+        """
+plain/gemma-3    -        -           -
+
+ROUTE  HOPS
+all    smart=3, studio/gemma-3=1
+smart  studio/qwen3-4b, plain/gemma-3 (after context_length)
+"""
+    )
+    assert "ROUTE" not in here("models", "plain").out
+    line = told(here("models", "all"), 2)
+    assert (
+        line == "PROVIDER = 'all': is a route (smart=3, studio/gemma-3=1); name a provider, or none for all"
+    )
+
+
+def test_routes_are_shown_though_nobody_can_be_asked(here: Here, simulator: Simulator) -> None:
+    with_file(here, simulator, ROUTES)
+    simulator.stop()
+    done = here("models")
+    assert done.code == 1
+    assert done.out.startswith("ROUTE  HOPS\n")
+
+
 def test_json_has_all_that_is_known(here: Here, simulator: Simulator) -> None:
     with_file(here, simulator)
     done = here("models", "studio", "--json")

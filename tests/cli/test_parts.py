@@ -130,10 +130,16 @@ def test_the_retry_teller_is_a_sink_that_wants_little() -> None:
 
 
 def test_a_closed_stderr_breaks_nothing() -> None:
-    closed, screen = terminal(shown=True)
+    told, screen = terminal(shown=True)
+    told.note("this is heard")
+    assert screen.getvalue() == "greenroom: this is heard\n"
     screen.close()
-    closed.note("nobody hears this")
-    Terminal(None, None, {}).note("nor this")
+    told.note("nobody hears this")
+    told.answer("and out is open")
+    nowhere = Terminal(None, None, {})
+    nowhere.note("nor this")
+    assert not nowhere.err_shown
+    assert not nowhere.out_shown
 
 
 @pytest.mark.parametrize("columns", [1, 3, 8, 40])

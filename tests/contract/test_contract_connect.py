@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from transport_client import Way, black_hole, closed, failure, fetch, free_port, sessions_too
+from transport_client import SESSION, Way, black_hole, closed, failure, fetch, free_port, sessions_too
 from transport_server import Peer, RawServer
 
 from greenroom.messages.contracts import Link, Transport, Wire
@@ -19,10 +19,14 @@ def test_what_is_made_keeps_the_contracts(way: Way) -> None:
         link: Link = await transport.connect(10)
         wire: Wire = link.exchange(*_nothing())
         wire.abort()
+        assert not link.reusable
         transport.close()
 
     with RawServer(Peer.wait_gone) as server:
         way.run(work(server))
+        server.all_over()
+    # A user's session connects when it sends: who is aborted before has opened nothing.
+    assert way is SESSION or server.accepted == 1
 
 
 def _nothing() -> Any:
@@ -68,6 +72,7 @@ def test_a_cancelled_attempt_leaves_no_socket(way: Way, turns: int) -> None:
 
     with RawServer(Peer.wait_gone) as server:
         way.run(work(server))
+        server.all_over()
 
 
 @sessions_too

@@ -56,6 +56,7 @@ def test_the_environment_may_name_the_bundle(
 ) -> None:
     async def work(server: RawServer) -> None:
         link = await way.to(server.url).connect(10)
+        assert (await fetch(link)).body == b"secret"
         link.close()
 
     monkeypatch.setenv(variable, trust.bundle)
@@ -212,6 +213,7 @@ def test_a_cancelled_handshake_leaves_no_socket(way: Way, trust: Trust, turns: i
 
     with RawServer(answering, trust.server()) as server:
         way.run(work(server))
+        server.all_over()
 
 
 @sessions_too

@@ -120,12 +120,6 @@ CANNOT: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def system(simulator: Simulator) -> Iterator[ActorSystem]:
     with every_wire(simulator, StreamingOptions(max_reconnect_attempts=0)) as started:
         yield started

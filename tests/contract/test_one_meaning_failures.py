@@ -91,12 +91,6 @@ IN_THE_MIDDLE: dict[str, tuple[Script, Expected]] = {
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def system(simulator: Simulator) -> Iterator[ActorSystem]:
     with every_wire(simulator, QUICK) as started:
         yield started

@@ -281,6 +281,27 @@ def test_the_default_model_must_be_reachable(model: str, told: str) -> None:
     assert SystemConfig(providers=providers, default_model="openai/a/b").default_model == "openai/a/b"
 
 
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("smrt", "must be provider/model, or a route; did you mean 'smart'?"),
+        ("zebra", "must be provider/model, or a route"),
+        ("local", "must be provider/model; write local/m"),
+    ],
+)
+def test_the_default_model_may_be_meant_otherwise(model: str, told: str) -> None:
+    config = {"providers": {"local": {"default_model": "m"}}, "routes": {"smart": ["local"]}}
+    said = error_of(lambda: SystemConfig(**config, default_model=model))
+    assert said == f"SystemConfig: default_model = {model!r}: {told}"
+
+
+@pytest.mark.parametrize("given", [5, ["x.db"], True])
+def test_what_is_no_retry_store(given: Any) -> None:
+    said = error_of(lambda: SystemConfig(retry_store=given))
+    assert said.startswith("SystemConfig: retry_store = ")
+    assert said.endswith(": must be a file's path, 'memory', or a table with path")
+
+
 def test_the_callers_dicts_are_copied() -> None:
     headers, providers = {"a": "b"}, {}
     provider = ProviderConfig(headers=headers)

@@ -56,14 +56,15 @@ def test_a_route_in_a_route_stands_for_its_hops() -> None:
     [
         ({"r": []}, "routes.r.hops", "must not be empty"),
         ({"r": {}}, "routes.r.hops", "is required"),
-        ({"r": "a/x"}, "routes.r", "must be a dict"),
-        ({"r": ["c/x"]}, "routes.r.hops.0.model", "no provider 'c' is configured; configured: a, b, r"),
+        ({"r": "a/x"}, "routes.r", "'a/x': must be a list of models, such as ['openai/gpt-5', 'anthropic'], or a"),
+        ({"r": ["c/x"]}, "routes.r.hops.0.model", "no provider 'c' is configured; configured: a, b"),
+        ({"r": ["a/x"], "s": ["c"]}, "routes.s.hops.0.model", "'c' is configured; configured: a, b, r"),
         ({"r": ["a/x", "bb"]}, "routes.r.hops.1.model", "no provider or route 'bb' is configured; did you"),
         ({"r": ["a"]}, "routes.r.hops.0.model", "names no model, and a has no default_model; write a/MODEL"),
         ({"r": ["a/"]}, "routes.r.hops.0.model", "names no model"),
         ({"r": ["s/x"], "s": ["a/x"]}, "routes.r.hops.0.model", "s is a route, and has no models of its own"),
         ({"r": ["r"]}, "routes.r.hops.0.model", "leads back to where it stands: r -> r"),
-        ({"a": ["b/x"]}, "routes.a", "is a provider's name"),
+        ({"a": ["b/x"]}, "routes.a", "could mean either: name the route otherwise"),
         ({"R": ["a/x"]}, "routes.R", "must be 1 to 64 of a-z"),
         ({"r": ["a/x", "b", "a/x"]}, "routes.r.hops.2.model", "asks a/x again, as hops.0 does"),
         ({"r": ["b", "b/m"]}, "routes.r.hops.1.model", "asks b/m again, as hops.0 does"),
@@ -79,6 +80,14 @@ def test_a_route_in_a_route_stands_for_its_hops() -> None:
             "routes.r.hops.0.options.connect_timeout_s", "-1.0: must be greater than 0",
         ),
         ({"r": {"hops": ["a/x"], "fall_back_on": ["cancelled"]}}, "routes.r.fall_back_on.0", "must be 'trans"),
+        (
+            {"r": {"hops": ["a/x"], "options": {"durability": "before_deliver"}}},
+            "routes.r.options.durability", "'before_deliver': needs a retry store that is a file",
+        ),
+        (
+            {"r": {"hops": ["b", {"model": "a/x", "retries": 2}], "options": {"max_reconnect_attempts": 1}}},
+            "routes.r.hops.1.retries", "2: must be at most the route's options.max_reconnect_attempts (1)",
+        ),
         ({"r": {"hops": ["a/x"], "rounds": 0}}, "routes.r.rounds", "greater than or equal to 1"),
         ({"r": {"hops": ["a/x"], "order": "random"}}, "routes.r.order", "must be 'listed' or 'weighted'"),
     ],
@@ -130,7 +139,8 @@ def test_a_price_is_for_a_model_or_for_all_of_a_provider() -> None:
     price = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
     assert config({}, prices={"a/x": price, "b/*": price, "elsewhere/y": price})
     assert problems({}, prices={"a": price}) == {
-        "prices.a": "'a': must be provider/model, or provider/* for all others of that provider"
+        "prices.a": "'a': must be provider/model, or provider/* for all others of that provider; "
+        'in a file in quotes: [prices."openai/gpt-5"]'
     }
     found = problems({}, prices={"a/x": {"input_usd_per_mtok": -1, "output_usd_per_mtok": 2}})
     assert list(found) == ["prices.a/x.input_usd_per_mtok"]

@@ -1,12 +1,15 @@
 """What usage costs."""
 
+from decimal import Decimal
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.messages import ModelPrice, Usage
 from greenroom.messages.contracts import PriceBook
-from greenroom.providers.pricing import PriceList
+from greenroom.providers.pricing import PriceList, price_book
 
 PRICE = ModelPrice(input_usd_per_mtok=1.0, output_usd_per_mtok=10.0)
 CACHING = ModelPrice(
@@ -51,6 +54,42 @@ def test_without_prices_nothing_has_a_cost() -> None:
 def test_it_is_a_price_book() -> None:
     book: PriceBook = LIST
     assert book.cost_usd("a", "m", Usage(input_tokens=MTOK)) == 1.0
+
+
+class Book:
+    """A service's own: gives, or raises, what it was made with."""
+
+    def __init__(self, gives: Any) -> None:
+        self.gives = gives
+
+    def cost_usd(self, provider: str, model: str, usage: Usage) -> float | None:
+        if isinstance(self.gives, Exception):
+            raise self.gives
+        return cast("float | None", self.gives)
+
+
+@pytest.mark.parametrize(
+    ("gives", "cost_usd", "warned"),
+    [
+        (0.25, 0.25, ""),
+        (0, 0.0, ""),
+        (Decimal("0.5"), 0.5, ""),
+        (None, 1.0, ""),
+        (ValueError("of sk-secret"), 1.0, "for a/m (ValueError)"),
+        (float("nan"), 1.0, "for a/m (it told nan)"),
+        (-1, 1.0, "for a/m (it told -1.0)"),
+        ("much", 1.0, "for a/m (ValueError)"),
+        ({}, 1.0, "for a/m (TypeError)"),
+    ],
+)
+def test_a_book_of_the_services_own_comes_first(
+    gives: Any, cost_usd: float, warned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = price_book({"a/m": PRICE}, Book(gives))
+    for _ in range(2):
+        assert book.cost_usd("a", "m", Usage(input_tokens=MTOK)) == cost_usd
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ([f"the price book gave no number of at least 0 {warned}"] if warned else [])
 
 
 @given(*[st.integers(0, MTOK)] * 5)

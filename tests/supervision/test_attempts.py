@@ -1,5 +1,6 @@
 """The one decision, branch by branch."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ STALE = evidence("transport", reused_connection=True)
 BUSY = evidence(status=503)
 ODD = evidence(status=400, adjust="no_stream_options")
 
+NO_KEY = evidence(status=401)
+OTHER_KEY = situation(another_key=True)
+ANOTHER = Retry(0.0, counted=False)
+
 TABLE: list[tuple[str, ErrorEvidence, Situation, StreamingOptions, Next]] = [
     ("first back-off", BUSY, situation(), OPTIONS, Retry(1.0)),
     ("third back-off", BUSY, situation(retries=2), OPTIONS, Retry(4.0)),
@@ -65,6 +70,18 @@ TABLE: list[tuple[str, ErrorEvidence, Situation, StreamingOptions, Next]] = [
     ),
     ("adjust counts as no retry", ODD, situation(retries=99), OPTIONS, Adjust("no_stream_options")),
     ("stale at once, uncounted", STALE, situation(retries=99), OPTIONS, Retry(0.0, counted=False)),
+    ("a refused key, and another", NO_KEY, OTHER_KEY, OPTIONS, ANOTHER),
+    ("a spent key, and another", evidence(status=402), OTHER_KEY, OPTIONS, ANOTHER),
+    (
+        "a limited key, and another: its wait is not waited for",
+        evidence(status=429, retry_after_s=50, is_retryable=False),
+        OTHER_KEY,
+        OPTIONS,
+        ANOTHER,
+    ),
+    ("another key counts as no retry", NO_KEY, replace(OTHER_KEY, retries=99), OPTIONS, ANOTHER),
+    ("all keys are limited", evidence(status=429, retry_after_s=5), situation(), OPTIONS, Retry(5.0)),
+    ("overloaded, whatever the key", BUSY, OTHER_KEY, OPTIONS, Retry(1.0)),
     ("stale a second time", STALE, situation(stale_retries=1), OPTIONS, Retry(1.0)),
 ]
 
@@ -78,6 +95,21 @@ FINAL: list[tuple[str, ErrorEvidence, Situation, StreamingOptions, str]] = [
         situation(adjustments=frozenset({"no_stream_options"})),
         OPTIONS,
         "invalid_request",
+    ),
+    (
+        "another key, ten times",
+        NO_KEY,
+        replace(OTHER_KEY, key_retries=10),
+        OPTIONS,
+        "credential does not pass",
+    ),
+    ("another key, content delivered", NO_KEY, replace(OTHER_KEY, delivered=True), OPTIONS, "credential"),
+    (
+        "another key, but no retries at all",
+        NO_KEY,
+        OTHER_KEY,
+        OPTIONS.replace(max_reconnect_attempts=0),
+        "credential does not pass",
     ),
     ("not retryable", evidence(status=401), situation(), OPTIONS, "credential does not pass"),
     ("the provider says no", evidence(status=503, is_retryable=False), situation(), OPTIONS, "does not pass"),

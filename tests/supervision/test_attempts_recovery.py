@@ -7,11 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from greenroom.messages.failures import ErrorEvidence
+from greenroom.messages.failures import BREAKER_OPEN, ErrorEvidence
 from greenroom.messages.options import StreamingOptions
 from greenroom.messages.views import BreakerView, RetryBudgetView
 from greenroom.supervision.attempts import (
-    BREAKER_OPEN,
     BREAKER_WAITS_MAX,
     MODEL_CHANGED,
     Adjust,

@@ -17,7 +17,7 @@ from greenroom.supervision.orders import RestartChild, StartChild, TerminateChil
 from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
 from greenroom.supervision.supervisor import DynamicSupervisor, Supervisor
 
-from fake_provider import Boom
+from crashing import Boom
 
 OPTIONS = SupervisorOptions(intensity=5, period_s=60, backoff=Backoff(1.0, 8.0, at_once=1, jitter=0))
 

@@ -206,7 +206,7 @@ def test_an_attempt_whose_request_was_ended_is_not_sent_and_obtains_nothing(guar
     now_s = guarded.rig.clock.now_s()
     guarded.rig.crash("/requests")
     assert guarded.table.leases == 0
-    told = leave_to_send(started.job, 1, None, now_s)
+    told = leave_to_send(started.job, 1, now_s)
     assert told is not None
     assert told.kind == "crash"
     assert guarded.table.leases == 0

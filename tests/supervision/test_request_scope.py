@@ -323,7 +323,8 @@ def test_cancel_is_idempotent(rig: Rig) -> None:
     rig.settle()
     started.stream.cancel()
     rig.settle()
-    cancelled(rig, started)
+    assert cancelled(rig, started).attempt == 1
+    assert decisions(started) == ["cancelled"]
 
 
 def test_cancel_while_connecting(rig: Rig) -> None:

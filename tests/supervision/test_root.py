@@ -12,7 +12,7 @@ from greenroom.actors.loop_actor import LoopActor
 from greenroom.supervision.root import INTENSITY, PERIOD_S, ROOT_OPTIONS, Root, branch
 from greenroom.supervision.spec import ChildSpec
 
-from fake_provider import Boom
+from crashing import Boom
 from request_path import EventLog
 
 
@@ -141,8 +141,12 @@ def test_crashes_further_apart_than_the_period_do_not_add_up(tree: Tree) -> None
 
 
 def test_with_a_killed_root_the_dispatcher_falls(tree: Tree) -> None:
+    died: list[BaseException] = []
+    tree.dispatcher.on_death(died.append)
     tree.root.kill()
     tree.wait_for_death()
+    assert len(died) == 1
+    assert "root" in str(died[0])
 
 
 def test_a_stop_ends_the_tree_in_reverse_order_and_restarts_nobody(tree: Tree) -> None:

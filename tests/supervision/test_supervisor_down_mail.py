@@ -17,7 +17,7 @@ from greenroom.supervision.orders import ChildError, RestartChild, TerminateChil
 from greenroom.supervision.spec import Backoff, ChildSpec, SupervisorOptions
 from greenroom.supervision.supervisor import Supervisor
 
-from fake_provider import Boom
+from crashing import Boom
 
 
 class Child(LoopActor):

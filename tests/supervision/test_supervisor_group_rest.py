@@ -14,7 +14,7 @@ from greenroom.supervision.orders import TerminateChild, WhichChildren
 from greenroom.supervision.spec import Backoff, ChildSpec, Limit, SupervisorOptions
 from greenroom.supervision.supervisor import Supervisor
 
-from fake_provider import Boom
+from crashing import Boom
 
 
 class Child(LoopActor):

@@ -23,6 +23,8 @@ from greenroom.providers.simulator import (
 )
 from greenroom.providers.simulator import StreamError as ErrorInStream
 
+from crashing import throw
+
 OPTIONS = StreamingOptions(
     deadline_s=2.5, content_gap_timeout_s=0.6, first_content_timeout_s=0.8, backoff_initial_s=0.01,
     backoff_max_s=0.05, connect_timeout_s=1.0, max_buffer_bytes=2048, high_watermark_items=4,
@@ -87,10 +89,6 @@ def rules() -> SimulatorRules:
     scripts[PAUSED] = Script(text=halves()[1], delta_interval_s=0.001)
     by_model = tuple(ModelRule(model=f"{kind}-*", script=script) for kind, script in scripts.items())
     return SimulatorRules(by_model=by_model)
-
-
-class Boom(Exception):
-    """Thrown into actors."""
 
 
 @dataclass
@@ -382,10 +380,4 @@ class Monkey:
             if self._luck.random() < 0.5 and cell.kind != "courier":
                 cell.kill()
             else:
-                self._dispatcher.call(_throw, cell)
-
-
-def _throw(cell: Any) -> None:
-    if cell.life is not None:
-        cell.life.fail(Boom(cell.path), "tell")
-        cell.kick()
+                self._dispatcher.call(throw, cell)

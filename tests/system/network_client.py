@@ -1,6 +1,7 @@
 """One stream, read to its end, in a process of its own. `network_client.py BASE_URL PROFILE OPTIONS`.
 
-A JSON line when the request is sent, one when some words came, and one with what it came to.
+A JSON line when the request is sent, one when some words came, one whenever it is to be tried again, and one
+with what it came to.
 """
 
 import json
@@ -14,7 +15,20 @@ SOME = 3
 
 
 def tell(**fields: Any) -> None:
-    print(json.dumps(fields), flush=True)
+    # In one piece: two threads tell.
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+class Retries:
+    """An EventSink."""
+
+    def wants(self, name: str) -> bool:
+        return name == "stream.retrying"
+
+    def emit(self, event: Any) -> None:
+        if event.name == "stream.retrying":
+            tell(retrying=event.next_epoch)
 
 
 def main() -> None:
@@ -24,7 +38,7 @@ def main() -> None:
         default_model="far/m", providers={"far": provider}, drain_s=0,
         options=StreamingOptions(**json.loads(options)),
     )  # fmt: skip
-    with ActorSystem.start(config) as system:
+    with ActorSystem.start(config, events=Retries()) as system:
         stream, began_s, words = system.stream(ChatRequest(messages="Go on")), time.monotonic(), 0
         tell(begun=True)
         try:

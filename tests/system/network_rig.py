@@ -136,8 +136,22 @@ class Client:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self._retries = 0
 
     def told(self) -> dict[str, Any]:
+        """The next of these lines."""
+        while "retrying" in (told := self._line()):
+            self._retries += 1
+        return told
+
+    def wait_for_retries(self, count: int) -> None:
+        """Until so many attempts have failed, each of which is followed by another."""
+        while self._retries < count:
+            told = self._line()
+            assert "retrying" in told, told
+            self._retries += 1
+
+    def _line(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, f"the client ended with {self._process.wait(LIMIT_S)}"

@@ -120,7 +120,9 @@ class Plan:
         mends = self.options.on_cut == "reset" and retries <= self.options.max_reconnect_attempts
         harmless = self.crash is None or self.crash[0] == "aggregator"
         lasting = any(fault in LASTING for fault in self.faults)
-        return mends and harmless and not lasting and self.options.deadline_s >= DEADLINE_S
+        # Between the words of a text a mark does no harm; between those of a JSON value it is the end of it.
+        garbled = self.json_asked and GARBLES in self.faults
+        return mends and harmless and not (lasting or garbled) and self.options.deadline_s >= DEADLINE_S
 
     def __str__(self) -> str:
         policy = self.options.model_dump(exclude_defaults=True, exclude=set(CLOCKS))

@@ -17,14 +17,12 @@ from recovery_plan import WIRES, Plan
 from greenroom import ActorSystem, BreakerConfig, ChatRequest, ProviderConfig, StreamError, SystemConfig
 from greenroom.providers.simulator import Script, Simulator
 
+from crashing import throw
+
 GRACE_S = 4.0
 """A loaded machine with two cores handles a timer this late at the worst."""
 AT_ONCE = 48
 TOOL = {"name": "f", "parameters": {"type": "object"}}
-
-
-class Boom(Exception):
-    """Thrown into actors."""
 
 
 @dataclass
@@ -178,13 +176,6 @@ def request_of(plan: Plan) -> ChatRequest:
         model=f"{plan.wire}/{plan.model}", messages=f"Go on with {plan.number}.", tools=tools,
         options=plan.options, stream=plan.stream,
     )  # fmt: skip
-
-
-def throw(cell: Any) -> None:
-    """This actor crashes at its next turn."""
-    if cell.life is not None:
-        cell.life.fail(Boom(cell.path), "tell")
-        cell.kick()
 
 
 class Storm:

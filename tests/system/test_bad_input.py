@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from greenroom import (
     SystemDown,
 )
 from greenroom.messages.commands import HttpRequest
+from greenroom.providers.pricing import PriceList
 from greenroom.providers.simulator import Script, Simulator, Stall
 
 from tests_system import LIMIT_S, wait_until
@@ -139,8 +140,11 @@ def test_a_key_callable_that_fails_ends_the_stream_typed_and_tells_no_secret(
     assert "sk-secret" not in caplog.text
 
 
+_LET_GO = threading.Event()
+
+
 def _hang() -> str:
-    time.sleep(0.5)
+    _LET_GO.wait(LIMIT_S)
     return "sk-late"
 
 
@@ -166,9 +170,11 @@ def test_what_a_key_callable_did_is_told(
         providers={"sim": ProviderConfig(base_url=simulator.base_url, api_key=current)},
         options=StreamingOptions(connect_timeout_s=0.1),
     )
+    _LET_GO.clear()
     with ActorSystem.start(config) as system:
         with pytest.raises(CredentialRefused, match=rf"the api_key callable of provider 'sim' {told}"):
             system.stream(ChatRequest(model="sim/x", messages="Hello")).result(timeout=LIMIT_S)
+        _LET_GO.set()
     assert "sk-secret" not in caplog.text
 
 
@@ -331,11 +337,54 @@ def test_waiting_without_end(system: ActorSystem) -> None:
     assert system.ask(HELLO).get(timeout=float("inf")).text == system.stream(HELLO).text(float("inf"))
 
 
-def test_what_is_no_event_sink() -> None:
-    with pytest.raises(
-        InvalidInput, match=r"events = \(object\): must be an EventSink .* no wants and no emit"
-    ):
-        ActorSystem.start(SystemConfig(), events=object())
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("events", "an EventSink (greenroom.messages.contracts): it has no wants and no emit"),
+        ("clock", "a Clock (greenroom.messages.contracts): it has no now_s and no wall_s"),
+        ("prices", "a PriceBook (greenroom.messages.contracts): it has no cost_usd"),
+    ],
+)  # fmt: skip
+def test_what_is_no_part_of_a_system(part: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(f"{part} = (object): must be {said}")):
+        ActorSystem.start(SystemConfig(), **{part: object()})
+
+
+def test_a_class_is_no_part_of_a_system() -> None:
+    with pytest.raises(InvalidInput, match="this is a class; give an instance"):
+        ActorSystem.start(SystemConfig(), prices=PriceList)  # type: ignore[arg-type]
+
+
+ROUTES = {"smart": ["sim/m"]}
+SERVER_RESUME = {"hops": ["sim/m"], "options": {"server_resume": True}}
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("smrt", "must be provider/model, such as sim/smrt, or a route; did you mean 'smart'?"),
+        ("zebra", "must be provider/model, such as sim/zebra, or a route: smart"),
+        ("smart/m", "smart is a route, and has no models of its own; write 'smart' alone"),
+    ],
+)
+def test_a_request_that_names_no_route(simulator: Simulator, model: str, said: str) -> None:
+    config = SystemConfig(providers={"sim": ProviderConfig(base_url=simulator.base_url)}, routes=ROUTES)
+    with ActorSystem.start(config) as system, pytest.raises(InvalidInput, match=re.escape(said)):
+        system.stream(ChatRequest(model=model, messages="Hello"))
+
+
+def test_a_recovery_that_no_hop_of_a_route_has_is_refused_at_the_start(simulator: Simulator) -> None:
+    sim = ProviderConfig(base_url=simulator.base_url)
+    keeps = ProviderConfig(kind="openai-responses", base_url=simulator.base_url)
+    config = SystemConfig(providers={"sim": sim, "keeps": keeps}, routes={"smart": SERVER_RESUME})
+    said = "routes.smart.options.server_resume = True: sim (openai-chat) keeps no answer"
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        ActorSystem.start(config)
+    one_does = {"smart": {**SERVER_RESUME, "hops": ["sim/m", "keeps/m"]}}
+    dropped = [{"model": "sim/m", "options": {"on_unsupported": "drop"}}]
+    for routes in (one_does, {"smart": {**SERVER_RESUME, "hops": dropped}}):
+        with ActorSystem.start(config.replace(routes=routes)):
+            pass
 
 
 def test_a_system_that_was_only_made_says_how_to_start_it(simulator: Simulator) -> None:

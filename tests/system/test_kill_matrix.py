@@ -19,15 +19,12 @@ from greenroom.messages.failures import SystemDown
 from greenroom.providers.simulator import Script, Simulator, Stall
 from greenroom.supervision.root import INTENSITY
 
+from crashing import throw
 from tests_system import LIMIT_S
 
 TEXT = " ".join(f"word{number}" for number in range(30))
 SLOW = Script(text=TEXT, first_delta_delay_s=0.12, stall=Stall(after_deltas=8, for_s=0.15))
 FAST = StreamingOptions(backoff_initial_s=0.01, backoff_max_s=0.05)
-
-
-class Boom(Exception):
-    """Thrown into actors."""
 
 
 class Ground:
@@ -54,7 +51,7 @@ class Ground:
         if how == "kill":
             cell.kill()
         else:
-            self.system._dispatcher.call(_crash, cell)
+            self.system._dispatcher.call(throw, cell)
         wait_for(lambda: cell.incarnation != number or cell.life is None)
 
     def goes_on(self) -> None:
@@ -67,12 +64,6 @@ class Ground:
         (endpoint,) = self.system.statistics().endpoints
         assert (endpoint.busy, endpoint.waiting, endpoint.connecting) == (0, 0, 0)
         assert self.system.statistics().requests.live == 0
-
-
-def _crash(cell: Any) -> None:
-    if cell.life is not None:
-        cell.life.fail(Boom(cell.path), "tell")
-        cell.kick()
 
 
 def wait_for(look: Callable[[], Any]) -> Any:

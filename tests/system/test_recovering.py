@@ -18,6 +18,7 @@ from greenroom import (
     NoStoredStream,
     ProviderConfig,
     RetryStoreConfig,
+    StoreCorrupt,
     StoreForeign,
     StoreLocked,
     StreamError,
@@ -29,6 +30,7 @@ from greenroom import (
     SystemConfig,
 )
 from greenroom.providers.simulator import Cut, Script, Simulator
+from greenroom.supervision.stores.sqlite import SqliteStore
 
 from tests_system import LIMIT_S
 
@@ -161,8 +163,7 @@ def test_statistics_and_cleaning_up(config: Config) -> None:
             with pytest.raises(StreamError):
                 system.stream(ChatRequest(messages="count")).result(timeout=LIMIT_S)
             wait_until(lambda: system.statistics().retry_store.states == 1)
-            time.sleep(0.06)
-            assert system.recoverable() == ()
+            wait_until(lambda: system.recoverable() == ())
             assert system.cleanup_old_states() == 1
             told = system.statistics().retry_store
             assert (told.kind, told.states, told.expired_total) == ("memory", 0, 1)
@@ -308,6 +309,66 @@ def test_a_full_disk_ends_only_who_asked_for_it(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=55, check=False,
         )  # fmt: skip
     assert done.stdout.splitlines() == ["typed: refused True", "lives: 200000", "failing: True"], done.stderr
+
+
+def spoilt(path: Path, how: str) -> None:
+    if how == "removed":
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+    else:
+        with path.open("r+b") as file:
+            file.seek(2 * 4096)
+            file.write(os.urandom(path.stat().st_size - 2 * 4096))
+
+
+@pytest.mark.parametrize(("how", "error"), [("removed", "StoreUnavailable"), ("damaged", "StoreCorrupt")])
+def test_a_file_that_is_spoilt_under_streams_is_told_and_they_go_on(
+    config: Config, tmp_path: Path, how: str, error: str
+) -> None:
+    path, told = tmp_path / "states.db", []
+    words = "word " * 120
+    with Simulator(Script(text=words, delta_interval_s=0.005, prefix="continue")) as simulator:
+        made = config(simulator.base_url, retry_store=RetryStoreConfig(path=path, flush_interval_s=0.02))
+        with ActorSystem.start(made) as system:
+            cursors = [iter(system.stream(ChatRequest(messages="count"))) for _ in range(20)]
+            for cursor in cursors:
+                next(cursor)
+        with ActorSystem.start(made, events=Telling(told)) as system:
+            spoilt(path, how)
+            lives = system.stream(ChatRequest(messages="count"))
+            options = HASTY.replace(durability="before_deliver")
+            with pytest.raises(StreamNotDurable, match="the retry store failed: retry_store"):
+                system.stream(ChatRequest(messages="count", options=options)).result(timeout=LIMIT_S)
+            assert lives.result(timeout=LIMIT_S).text == words
+            assert system.statistics().retry_store.failing
+    assert [event.error_type for event in told] == [error]
+    assert str(path) in told[0].error
+
+
+class Telling:
+    """An EventSink of what fails in the store."""
+
+    def __init__(self, told: list[Any]) -> None:
+        self.told = told
+
+    def wants(self, name: str) -> bool:
+        return name == "store.failed"
+
+    def emit(self, event: Any) -> None:
+        self.told.append(event)
+
+
+def test_a_start_that_cannot_take_up_what_is_there_leaves_nothing(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(store: SqliteStore) -> Iterator[Any]:
+        raise StoreCorrupt(str(store.path), "is damaged")
+
+    monkeypatch.setattr(SqliteStore, "states", unreadable)
+    store = RetryStoreConfig(path=tmp_path / "states.db", at_start="resume")
+    with pytest.raises(StoreCorrupt):
+        ActorSystem.start(config("http://127.0.0.1:9/v1", retry_store=store))
+    SqliteStore(tmp_path / "states.db", 1, 1).close()
 
 
 def test_the_errors_are_drawn_on_failures() -> None:

@@ -25,10 +25,12 @@ from greenroom import (
     StreamReset,
     SystemConfig,
 )
+from greenroom.messages.contracts import PriceBook
 from greenroom.messages.events import Event
 from greenroom.messages.parts import ProviderPart, ReasoningPart, TextPart
 from greenroom.messages.request import Message
 from greenroom.messages.route_plan import drawn
+from greenroom.messages.usage import Usage
 from greenroom.messages.value import thaw
 from greenroom.providers.simulator import Cut, Script, Simulator, Stall
 from greenroom.providers.simulator import StreamError as ErrorInStream
@@ -64,7 +66,13 @@ class Two:
     told: Told = field(default_factory=Told)
     systems: list[ActorSystem] = field(default_factory=list)
 
-    def start(self, routes: Any = None, options: StreamingOptions = FAST, **config: Any) -> ActorSystem:
+    def start(
+        self,
+        routes: Any = None,
+        options: StreamingOptions = FAST,
+        book: PriceBook | None = None,
+        **config: Any,
+    ) -> ActorSystem:
         providers = {
             "chat": ProviderConfig(kind="openai-chat", base_url=self.chat.base_url, api_key="key-of-chat"),
             "claude": ProviderConfig(
@@ -75,7 +83,7 @@ class Two:
         whole = SystemConfig(
             providers=providers | config.pop("more", {}), routes=routes, options=options, drain_s=0, **config
         )
-        self.systems.append(ActorSystem.start(whole, events=self.told))
+        self.systems.append(ActorSystem.start(whole, events=self.told, prices=book))
         return self.systems[-1]
 
     def ask(self, system: ActorSystem, **request: Any) -> Completion[Any]:
@@ -394,6 +402,33 @@ def test_each_hop_has_its_usage_and_cost(two: Two) -> None:
     spent = 10 * (fallen.usage.input_tokens or 0) + 20 * (fallen.usage.output_tokens or 0)
     assert fallen.cost_usd == pytest.approx(spent / 1e6)
     assert two.ask(two.start()).cost_usd is None
+
+
+class PerCall:
+    """A service's own prices: a cent for each call to one provider; of others it knows nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def cost_usd(self, provider: str, model: str, usage: Usage) -> float | None:
+        self.asked.append((provider, model))
+        return 0.01 if provider == "chat" and usage.output_tokens else None
+
+
+def test_a_service_may_bring_its_own_prices(two: Two) -> None:
+    book = PerCall()
+    prices = {"claude/*": {"input_usd_per_mtok": 10.0, "output_usd_per_mtok": 20.0}}
+    system = two.start(prices=prices, book=book, options=FAST.replace(on_cut="reset"))
+    assert two.ask(system).cost_usd == 0.01
+    assert set(book.asked) == {("chat", "small")}
+
+    two.chat.set_default(Script(text=FIRST, cut=Cut(after_deltas=2)))
+    fallen = two.ask(system)
+    first, second = fallen.attempts
+    assert first.cost_usd is None, "it was cut before it told its usage"
+    spent = 10 * (second.usage.input_tokens or 0) + 20 * (second.usage.output_tokens or 0)
+    assert fallen.cost_usd == second.cost_usd == pytest.approx(spent / 1e6), "by the configured prices"
+    assert book.asked[-1] == ("claude", "claude-x")
 
 
 def test_an_unknown_model_of_the_catalogue_leads_on(two: Two) -> None:

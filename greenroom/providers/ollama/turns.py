@@ -82,13 +82,12 @@ def images_of(message: Message) -> list[str]:
 
 def image_problems(request: ChatRequest) -> Iterator[Problem]:
     """Images that the server would have to fetch, and what is asked of how they are read."""
-    for path, _, part in placed_parts(request):
-        if isinstance(part, ImagePart):
-            if image_data(part) is None:
-                wrong = "Ollama fetches no images: give base64 in data, or a data: URL"
-                yield Problem(f"{path}.url", "", wrong)
-            if part.detail in ("low", "high"):
-                yield Problem(f"{path}.detail", repr(part.detail), "Ollama knows no detail; leave it out")
+    for path, image in placed_parts(request, ImagePart):
+        if image_data(image) is None:
+            wrong = "Ollama fetches no images: give base64 in data, or a data: URL"
+            yield Problem(f"{path}.url", "", wrong)
+        if image.detail in ("low", "high"):
+            yield Problem(f"{path}.detail", repr(image.detail), "Ollama knows no detail; leave it out")
 
 
 def _thinking(message: Message) -> dict[str, Any]:

@@ -97,10 +97,12 @@ def _simulator(rules: SimulatorRules, args: argparse.Namespace) -> Simulator:
         profile = dialect_of(args.profile) if args.profile is not None else None
     except InvalidInput as error:
         raise error.under("--profile") from None
-    chaos = _chaos(args)
+    # Microseconds: nobody answers more often, so who is started after this one says none of its ids again.
+    first_id = time.time_ns() // 1000
     return Simulator(
-        rules, host=args.host, port=args.port, api_key=args.api_key, profile=profile, chaos=chaos
-    )
+        rules, host=args.host, port=args.port, api_key=args.api_key, profile=profile, chaos=_chaos(args),
+        first_id=first_id,
+    )  # fmt: skip
 
 
 def _chaos(args: argparse.Namespace) -> Chaos | None:

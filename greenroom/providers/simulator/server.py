@@ -40,6 +40,7 @@ class SimulatorOptions(TypedDict, total=False):
     limits: SimulatorLimits | None
     profile: str | Dialect | None
     chaos: Chaos | None
+    first_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class _Options:
     limits: SimulatorLimits | None = None
     profile: str | Dialect | None = None
     chaos: Chaos | None = None
+    first_id: int = 1
 
 
 class Simulator:
@@ -57,6 +59,7 @@ class Simulator:
     `models`: the only models there are (others get 404); None: every name is taken.
     `profile`: the server whose dialect it speaks, by name, or a Dialect; a script may name another.
     `chaos`: faults for a share of the requests, drawn from a seed. Both win over what the rules say.
+    `first_id`: the number in the id of the first answer, which the next ones count on from.
     Raises InvalidInput, and OSError from `start` where the address cannot be had.
     """
 
@@ -77,7 +80,7 @@ class Simulator:
         models = None if options.models is None else tuple(options.models)
         dialect = dialect_of(rules.profile if options.profile is None else options.profile)
         chaos = rules.chaos if options.chaos is None else options.chaos
-        self._service = Service(self._book, api_key, models, dialect, chaos)
+        self._service = Service(self._book, api_key, models, dialect, chaos, options.first_id)
         self._history = History(self._limits.max_records, self._limits.max_recorded_bytes)
         self._told: Callable[[RequestRecord], None] | None = None
         self._thread: threading.Thread | None = None

@@ -34,6 +34,7 @@ class Service:
     """Answers requests. `models`: the only ones there are; None: any name is taken.
 
     `dialect`: of scripts that name none, and of what no script answers. `chaos`: strikes scripted answers.
+    `first_id`: the number in the id of the first answer; each further one has the next.
     """
 
     def __init__(
@@ -43,13 +44,14 @@ class Service:
         models: tuple[str, ...] | None,
         dialect: Dialect = OPENAI,
         chaos: Chaos | None = None,
+        first_id: int = 1,
     ) -> None:
         self._book = book
         self._api_key = api_key
         self._models = models
         self._dialect = dialect
         self._chaos = chaos
-        self._numbers = count(1)
+        self._numbers = enumerate(count(first_id), 1)
         self._generations = Generations()
         self._wires = (ModelListsWire(self._known_models), *simulated_wires())
         self._routes: dict[str, dict[str, Callable[[HttpRequest, int], Reply]]] = {
@@ -124,11 +126,11 @@ class Service:
         return tuple(dict.fromkeys((DEFAULT_MODEL, *named)))
 
     def _script(self, served: Served, call: ChatCall) -> tuple[Script, int]:
-        """What answers this call, and the call's number: among those that are answered, from 1."""
+        """What answers this call, and the number in the answer's id."""
         served.model = call.model
         if self._models is not None and call.model not in self._models:
             raise _no_model(call.model)
-        number = next(self._numbers)
+        number, id_number = next(self._numbers)
         chosen = self._book.choose(call.model)
         if chosen is not None:
             chosen = self._generations.next_of(chosen, call)
@@ -137,7 +139,7 @@ class Service:
             script, served.chaos = self._chaos.strike(script, number)
         served.script = chosen if served.chaos is None else script
         served.dialect = (self._dialect if script.dialect is None else dialect_of(script.dialect)).name
-        return script, number
+        return script, id_number
 
     def _room(self, call: ChatCall) -> int | None:
         """How many words a made-up answer may have, those of a given beginning included."""

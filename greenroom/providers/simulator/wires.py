@@ -46,7 +46,7 @@ class Desk:
     """What the server gives to a wire with each request. `created_s`: seconds since 1970."""
 
     choose: Callable[[Served, ChatCall], tuple[Script, int]]
-    """The script that answers this call, and the call's number. Raises Refused for a model that is not there."""
+    """The script that answers this call, and the number for the answer's id. Raises Refused: no such model."""
     dialect: Dialect
     """The simulator's own: for wires that have dialects."""
     created_s: int

@@ -1,7 +1,7 @@
 """What of a request does not fit a wire: the rules that all wires share, and what follows from a problem."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
@@ -11,6 +11,8 @@ from greenroom.messages.parts import Part, ToolCallPart
 from greenroom.messages.request import ChatRequest
 from greenroom.providers.left_out import say_left_out
 from greenroom.providers.wire.foreign import is_foreign
+
+P = TypeVar("P", bound=Part)
 
 Carried = Mapping[str, frozenset[str]]
 """Which types of parts a turn of each role can carry on a wire."""
@@ -52,24 +54,31 @@ def empty_turns(request: ChatRequest, carried: Carried, wire: str) -> Iterator[P
     """Turns of which nothing could be sent; foreign parts alone make none of these."""
     for place, message in enumerate(request.messages):
         takes = carried[message.role]
-        if message.content and not any(p.type in takes or is_foreign(p, wire) for p in message.content):
-            needed = " or ".join(sorted(takes))
-            yield Problem(f"messages.{place}", "", f"a {message.role} turn needs {needed} on this wire")
+        for part in message.content:
+            if part.type in takes or is_foreign(part, wire):
+                break
+        else:
+            if message.content:
+                needed = " or ".join(sorted(takes))
+                yield Problem(f"messages.{place}", "", f"a {message.role} turn needs {needed} on this wire")
 
 
 def uncarried_parts(request: ChatRequest, carried: Carried, wire: str) -> Iterator[Problem]:
     """Parts that a turn of their role cannot carry."""
-    for path, role, part in placed_parts(request):
-        if part.type not in carried[role] and not is_foreign(part, wire):
-            yield Problem(path, repr(part.type), f"a {role} turn cannot carry it on this wire")
+    for place, message in enumerate(request.messages):
+        takes = carried[message.role]
+        for number, part in enumerate(message.content):
+            if part.type not in takes and not is_foreign(part, wire):
+                wrong = f"a {message.role} turn cannot carry it on this wire"
+                yield Problem(part_path(place, number), repr(part.type), wrong)
 
 
 def broken_calls(request: ChatRequest, taker: str | None = None) -> Iterator[Problem]:
     """Calls that were cut off, and where `taker` is given, which takes objects alone, those without one."""
-    for path, _, part in placed_parts(request):
-        if isinstance(part, ToolCallPart) and not part.complete:
-            yield Problem(path, repr(part.name), "the call was cut off; its arguments are not whole")
-        elif isinstance(part, ToolCallPart) and taker is not None and arguments_of(part) is None:
+    for path, call in placed_parts(request, ToolCallPart):
+        if not call.complete:
+            yield Problem(path, repr(call.name), "the call was cut off; its arguments are not whole")
+        elif taker is not None and arguments_of(call) is None:
             yield Problem(f"{path}.arguments", "", f"must be a JSON object: {taker} takes no other form")
 
 
@@ -107,8 +116,14 @@ def json_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def placed_parts(request: ChatRequest) -> Iterator[tuple[str, str, Part]]:
-    """Each part with its path and the role of its turn."""
+def placed_parts(request: ChatRequest, kind: type[P]) -> Iterator[tuple[str, P]]:
+    """Each part of this kind with its path."""
     for place, message in enumerate(request.messages):
         for number, part in enumerate(message.content):
-            yield f"messages.{place}.content.{number}", message.role, part
+            if isinstance(part, kind):
+                yield part_path(place, number), part
+
+
+def part_path(place: int, number: int) -> str:
+    """Where a problem says that a part stands. Made where there is one: long conversations have many parts."""
+    return f"messages.{place}.content.{number}"

@@ -6,6 +6,7 @@ from typing import Any
 from greenroom.actors.channel import Channel
 from greenroom.actors.handle import Stream
 from greenroom.actors.job import Job
+from greenroom.messages.argument_types import check_seq
 from greenroom.messages.invalid import GreenroomError, InvalidInput
 from greenroom.messages.recoverable import RecoverableStream
 from greenroom.messages.request import ChatRequest
@@ -45,9 +46,7 @@ class Recovering:
         given: object = stream_id
         if not isinstance(given, str):
             raise InvalidInput.at("stream_id", "must be the stream_id of a RecoverableStream", given)
-        if after_seq is not None and (type(after_seq) is not int or after_seq < 0):
-            text = "must be None, or the seq of a delta (0: from the first)"
-            raise InvalidInput.at("after_seq", text, after_seq)
+        check_seq(after_seq)
         stored = self._states.take_up(stream_id, seconds("timeout_s", timeout_s))
         try:
             return self._resume(stored, after_seq)

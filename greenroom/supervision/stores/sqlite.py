@@ -10,13 +10,14 @@ are handed to the operating system, which writes them though this process is kil
 them if the machine loses its power. The file is never damaged by either.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from greenroom.messages.store_errors import StoreCorrupt, StoreLocked, StoreUnavailable
+from greenroom.messages.store_errors import StoreCorrupt, StoreUnavailable
 from greenroom.messages.stored import (
     Change,
     Drop,
@@ -42,8 +43,10 @@ from greenroom.supervision.stores.store_file import (
     Connection,
     FileLock,
     check_whole,
+    identity,
     is_new,
     make_private,
+    store_error,
 )
 
 _WAL_BYTES_MAX = 16 * 1024 * 1024
@@ -123,6 +126,7 @@ class SqliteStore:
                 check_whole(self.path)
             make_private(self.path, new=new)
             self._database = self._open(new=new)
+            self._identity = identity(self.path)
         except BaseException:
             self._lock.release()
             raise
@@ -141,17 +145,14 @@ class SqliteStore:
             database.execute("UPDATE stream SET live = 0 WHERE live != 0")
         except sqlite3.Error as error:
             database.close()
-            raise self._told(error) from None
+            raise store_error(self.path, error) from None
         return database
 
-    def _told(self, error: sqlite3.Error) -> Exception:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        path = str(self.path)
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreLocked(path, f"another program has it open ({error})")
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return StoreCorrupt(path, f"is damaged ({error}); move it away to begin a new one")
-        return StoreUnavailable(path, f"cannot be written ({error})")
+    def _check_place(self) -> None:
+        """What is written can be found again. SQLite goes on in a file that somebody took away."""
+        if identity(self.path) != self._identity:
+            text = "was removed or replaced while it was in use; start the system again to begin a new one"
+            raise StoreUnavailable(str(self.path), text)
 
     def apply(self, changes: Sequence[Change], *, durable: bool = False) -> tuple[str, ...]:
         """As the contract; `durable`: synced to the disk."""
@@ -161,6 +162,7 @@ class SqliteStore:
         ):
             self._size = None
         try:
+            self._check_place()
             execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             execute("BEGIN IMMEDIATE")
             for change in changes:
@@ -175,7 +177,7 @@ class SqliteStore:
             for change in changes:
                 self._live.pop(change.stream_id, None)
             if isinstance(error, sqlite3.Error):
-                raise self._told(error) from None
+                raise store_error(self.path, error) from None
             if isinstance(error, ValueError):
                 raise StoreCorrupt(str(self.path), "holds deltas that are none of ours") from None
             raise
@@ -184,7 +186,9 @@ class SqliteStore:
     def _roll_back(self) -> None:
         self._size = None
         if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
+            # After some errors SQLite has rolled back by itself, or does so with the next statement.
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
 
     def _number(self, stream_id: str) -> int | None:
         if stream_id in self._live:
@@ -283,7 +287,7 @@ class SqliteStore:
             row = self._database.execute(f"{_READ} WHERE s.stream_id = ?", (stream_id,)).fetchone()
             return None if row is None else self._stored(row)
         except sqlite3.Error as error:
-            raise self._told(error) from None
+            raise store_error(self.path, error) from None
 
     def states(self) -> Iterator[StoredStream | Unreadable]:
         try:
@@ -291,7 +295,7 @@ class SqliteStore:
             for row in rows:
                 yield self._stored(row)
         except sqlite3.Error as error:
-            raise self._told(error) from None
+            raise store_error(self.path, error) from None
 
     def _stored(self, row: tuple[Any, ...]) -> StoredStream | Unreadable:
         number, stream_id, live, updated_at, expires_at, progress, facts = row
@@ -312,7 +316,7 @@ class SqliteStore:
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            raise self._told(error) from None
+            raise store_error(self.path, error) from None
         return len(over)
 
     def size(self) -> StoreSize:
@@ -323,7 +327,7 @@ class SqliteStore:
             self._size = StoreSize(*self._database.execute(query).fetchone())
             return self._size
         except sqlite3.Error as error:
-            raise self._told(error) from None
+            raise store_error(self.path, error) from None
 
     def close(self) -> None:
         lock, self._lock = self._lock, None

@@ -102,13 +102,37 @@ def check_whole(path: Path) -> None:
             for table in ("stream", "request", "piece"):
                 database.execute(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608  (our own three names)
     except sqlite3.DatabaseError as error:
-        raise StoreCorrupt(str(path), f"is damaged ({error}); move it away to begin a new one") from None
+        # What is missing in it is our tables.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        raise store_error(
+            path, error, sqlite3.SQLITE_CORRUPT if code == sqlite3.SQLITE_ERROR else code
+        ) from None
     finally:
         if not had_index:
             with contextlib.suppress(OSError):
                 index.unlink()
     if found != ["ok"]:
         raise StoreCorrupt(str(path), f"is damaged ({found[0]}); move it away to begin a new one")
+
+
+def store_error(path: Path, error: sqlite3.Error, code: int | None = None) -> RetryStoreError:
+    """What SQLite's error says of the file; `code` in place of its own."""
+    kind = (getattr(error, "sqlite_errorcode", 0) if code is None else code) & 0xFF
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreLocked(str(path), f"another program has it open ({error})")
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreCorrupt(str(path), f"is damaged ({error}); move it away to begin a new one")
+    why = "; is the disk full, or failing?" if kind == sqlite3.SQLITE_IOERR else ""
+    return StoreUnavailable(str(path), f"cannot be read or written ({error}{why})")
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands there; None: none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def make_private(path: Path, *, new: bool) -> None:
@@ -122,6 +146,11 @@ def make_private(path: Path, *, new: bool) -> None:
                     each.chmod(_MODE)
         if not os.access(path, os.R_OK | os.W_OK):
             raise StoreUnavailable(str(path), "cannot be written (no permission)")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            text = (
+                f"its directory {path.parent} cannot be written (no permission), and SQLite makes files in it"
+            )
+            raise StoreUnavailable(str(path), text)
     except OSError as error:
         if isinstance(error, RetryStoreError):
             raise

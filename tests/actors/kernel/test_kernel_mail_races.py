@@ -76,7 +76,7 @@ def test_every_senders_order_is_kept_whatever_piles_up(held_up: bool) -> None:
         dispatcher.stop()
 
 
-def buried_by_many() -> None:
+def check_mail_that_many_bury() -> None:
     dispatcher = Dispatcher()
     cell = dispatcher.new_cell("/gone", "gone", 10_000)
     futures: list[Future[Any]] = [Future() for _ in range(200)]
@@ -97,7 +97,7 @@ def buried_by_many() -> None:
 
 def test_several_threads_bury_one_cells_mail_and_each_ask_is_answered() -> None:
     for _ in range(40):
-        buried_by_many()
+        check_mail_that_many_bury()
 
 
 def test_what_is_taken_and_what_is_buried_at_once_is_all_there_was() -> None:

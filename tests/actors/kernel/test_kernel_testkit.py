@@ -65,10 +65,12 @@ def test_settle_waits_for_all_that_follows(dispatcher: Dispatcher) -> None:
 def test_a_leak_check_passes_where_all_is_cleaned_up() -> None:
     with leak_check():
         with running_dispatcher() as dispatcher:
-            dispatcher.spawn(Idle)
+            idle = dispatcher.spawn(Idle)
             settle(dispatcher)
-        with socket.socket():
-            pass
+            assert idle.is_alive()
+        with socket.socket() as sock:
+            assert sock.fileno() >= 0
+    assert not idle.is_alive()
 
 
 def test_a_leak_check_names_what_is_left(dispatcher: Dispatcher) -> None:

@@ -86,9 +86,11 @@ def test_a_cancelled_timer_never_comes(timed: Dispatcher, clock: ManualClock) ->
     alarm, probe = alarm_and_probe(timed)
     alarm.tell(Set(1, 1))
     alarm.tell("cancel")
+    alarm.tell(Set(2, 2))
 
     clock.advance(5)
 
+    assert probe.drain() == [(2, 2)]
     probe.expect_none()
 
 

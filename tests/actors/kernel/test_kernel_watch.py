@@ -42,7 +42,7 @@ def test_watching_twice_is_watching_once(dispatcher: Dispatcher, probe: Probe) -
     probe.watch(target)
     target.stop()
 
-    probe.expect_down(target)
+    assert probe.expect_down(target) == Down(target, "normal", None, 1)
     probe.expect_none()
 
 

@@ -163,11 +163,13 @@ def test_an_error_object_that_tells_nothing_is_a_failure_all_the_same() -> None:
 
 @pytest.mark.parametrize("kind", ["text", "thinking", "tool_use", "server_tool_use", "new"])
 def test_deep_json_is_no_crash(kind: str) -> None:
-    deep = b"[" * 5000 + b"]" * 5000
+    deep = b"[" * 100_000 + b"]" * 100_000
     block = b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":'
     data = started() + block + b'{"type":"%b","input":%b}}\n\n' % (kind.encode(), deep) + ended()
-    run(data)
-    run(b'{"type":"message","content":[{"type":"%b","input":%b}]}' % (kind.encode(), deep))
+    whole = b'{"type":"message","content":[{"type":"%b","input":%b}]}' % (kind.encode(), deep)
+    for failure in (run(data).failure, run(whole).failure):
+        assert failure is not None
+        assert failure.kind == "protocol"
 
 
 def test_an_event_of_fifty_megabytes_ends_the_answer_at_its_bound() -> None:

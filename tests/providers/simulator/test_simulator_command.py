@@ -72,6 +72,17 @@ def test_every_wire_is_named_with_the_variable_that_sends_its_provider_here() ->
         assert profile.kind == kinds.split(", ")[0]
 
 
+def test_who_is_started_again_says_no_id_again() -> None:
+    numbers: list[int] = []
+    for _ in range(2):
+        with running() as (_, base_url):
+            answers = [post(base_url, "hi") for _ in range(3)]
+        told = [re.search(r"chatcmpl-sim-(\d+)", answer) for answer in answers]
+        numbers += [int(each[1]) for each in told if each is not None]
+    assert len(set(numbers)) == 6
+    assert numbers == sorted(numbers)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_told_to_stop(number: signal.Signals) -> None:
     with running("--pace", "5000") as (process, base_url):

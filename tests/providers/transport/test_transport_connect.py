@@ -75,9 +75,11 @@ def test_a_second_address_is_tried_where_the_first_is_silent(
         async def work() -> None:
             limits = TransportLimits(happy_eyeballs_delay_s=0.02)
             link = await transport_to(f"http://two.test:{server.port}", limits).connect(5)
+            assert link.reusable
             link.close()
 
         run_on(loop_name, work())
+        server.wait_over()
 
 
 def test_connections_at_once_share_one_look_up(loop_name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -93,8 +94,13 @@ class Played:
         return "restated for abandoning" in self.docstring
 
 
-def played() -> Iterator[Played]:
+@cache
+def played() -> tuple[Played, ...]:
     """All of them, by file."""
+    return tuple(_played())
+
+
+def _played() -> Iterator[Played]:
     for path in sorted(HERE.parent.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and (found := _NAME.match(node.name)):

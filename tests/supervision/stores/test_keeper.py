@@ -10,6 +10,7 @@ from greenroom.messages.failures import (
     ConnectionFailed,
     InternalError,
     StreamCancelled,
+    StreamError,
     StreamNotDurable,
 )
 from greenroom.messages.options import StreamingOptions
@@ -25,6 +26,7 @@ from greenroom.supervision.stores.keeper import (
 )
 
 from absent_rig import taken, text_of
+from fake_provider import FakeWire
 from keeping import FLUSH_S, STATES_MAX, KeepingRig
 from request_path import PATIENT, Started, error_of
 
@@ -56,6 +58,32 @@ def statistics(rig: KeepingRig) -> RetryStoreStatistics:
 
 def seen(started: Started) -> str:
     return text_of(taken(started.stream))
+
+
+def half_kept(rig: KeepingRig, *more: str) -> tuple[Started, FakeWire]:
+    """A stream that has said `a`, which the store has, and `b`, which it holds up; `done` is the end behind it."""
+    started, wire = rig.durable("before_deliver")
+    wire.send("t a")
+    rig.store.mood = "hangs"
+    wire.send("t b", *more)
+    if more:
+        wire.end()
+    return started, wire
+
+
+def cut_after_a(rig: KeepingRig, options: StreamingOptions = HASTY) -> Started:
+    """A stream that has said `a` and failed."""
+    started, wire = rig.open(options)
+    wire.head().send("t a").cut()
+    return started
+
+
+def partial_text(started: Started, kind: type[StreamError]) -> str:
+    """What the consumer has of a request that ended with this error."""
+    error = error_of(started)
+    assert isinstance(error, kind)
+    assert error.partial is not None
+    return error.partial.text
 
 
 # ---- interval
@@ -139,14 +167,12 @@ def test_a_delta_is_delivered_when_the_store_has_it(rig: KeepingRig) -> None:
     rig.store.mood = "hangs"
     wire.send("t a")
     assert seen(started) == ""
-    rig.store.let_go()
-    rig.settle()
+    rig.let_go()
     assert (seen(started), rig.text("s1"), rig.store.asked[-1].durable) == ("a", "a", True)
     rig.store.mood = "hangs"
     wire.send("t b").send("t c")
     assert (seen(started), len(rig.store.asked)) == ("", 3)
-    rig.store.let_go()
-    rig.settle()
+    rig.let_go()
     assert (seen(started), rig.text("s1")) == ("bc", "abc")
     wire.send("t d", "done").end()
     assert started.stream.result(timeout=5).text == "abcd"
@@ -160,8 +186,7 @@ def test_many_streams_share_a_write(rig: KeepingRig) -> None:
     for wire in wires:
         wire.send("t a")
     count = len(rig.store.asked)
-    rig.store.let_go()
-    rig.settle()
+    rig.let_go()
     assert len(rig.store.asked) == count + 1
     assert len(rig.store.asked[-1].changes) == 4
     for wire in wires:
@@ -173,71 +198,42 @@ def test_the_end_waits_for_the_store(rig: KeepingRig) -> None:
     rig.store.mood = "hangs"
     wire.send("t a", "done").end()
     assert not started.stream.done
-    rig.store.let_go()
-    rig.settle()
+    rig.let_go()
     assert started.stream.result(timeout=0).text == "a"
 
 
 def test_a_cancel_does_not_wait_for_it_and_leaves_nothing(rig: KeepingRig) -> None:
-    started, wire = rig.durable("before_deliver")
-    wire.send("t a")
-    rig.store.mood = "hangs"
-    wire.send("t b")
+    started, _ = half_kept(rig)
     started.stream.cancel()
     rig.settle()
-    error = error_of(started)
-    assert isinstance(error, StreamCancelled)
-    assert error.partial is not None
-    assert error.partial.text == "a"
-    rig.store.let_go()
-    rig.settle()
+    assert partial_text(started, StreamCancelled) == "a"
+    rig.let_go()
     assert rig.text("s1") is None
 
 
 def test_what_ended_and_is_not_in_the_store_is_not_completed_by_a_cancel(rig: KeepingRig) -> None:
-    started, wire = rig.durable("before_deliver")
-    wire.send("t a")
-    rig.store.mood = "hangs"
-    wire.send("t b", "done").end()
+    started, _ = half_kept(rig, "done")
     started.stream.cancel()
     rig.settle()
-    error = error_of(started)
-    assert isinstance(error, StreamCancelled)
-    assert error.partial is not None
-    assert error.partial.text == "a"
-    rig.store.let_go()
-    rig.settle()
+    assert partial_text(started, StreamCancelled) == "a"
+    rig.let_go()
 
 
 def test_a_crash_is_decided_on_when_the_store_has_what_came_before_it(rig: KeepingRig) -> None:
-    started, wire = rig.durable("before_deliver")
-    wire.send("t a")
-    rig.store.mood = "hangs"
-    wire.send("t b")
+    started, _ = half_kept(rig)
     rig.crash("/requests/s1/stream-1")
     assert not started.stream.done
-    rig.store.let_go()
-    rig.settle()
-    error = error_of(started)
-    assert isinstance(error, InternalError)
-    assert error.partial is not None
-    assert (error.partial.text, seen(started)) == ("ab", "ab")
+    rig.let_go()
+    assert (partial_text(started, InternalError), seen(started)) == ("ab", "ab")
 
 
 def test_a_cancel_does_not_wait_for_what_a_crash_left(rig: KeepingRig) -> None:
-    started, wire = rig.durable("before_deliver")
-    wire.send("t a")
-    rig.store.mood = "hangs"
-    wire.send("t b")
+    started, _ = half_kept(rig)
     rig.crash("/requests/s1/stream-1")
     started.stream.cancel()
     rig.settle()
-    error = error_of(started)
-    assert isinstance(error, StreamCancelled)
-    assert error.partial is not None
-    assert error.partial.text == "a"
-    rig.store.let_go()
-    rig.settle()
+    assert partial_text(started, StreamCancelled) == "a"
+    rig.let_go()
 
 
 @pytest.mark.parametrize("mood", ["full", "hangs"])
@@ -274,21 +270,16 @@ def test_nothing_is_laid_before_a_home_that_does_not_answer(rig: KeepingRig) -> 
         wire.send("t b")
         rig.advance(2.0)
     assert len(rig.store.asked) == 1
-    rig.store.let_go()
-    rig.settle()
+    rig.let_go()
     rig.advance(FLUSH_S)
     assert rig.text("s1") == "a" + "b" * 30
     wire.send("done").end()
 
 
 def test_a_crash_of_the_keeper_loses_nothing(rig: KeepingRig) -> None:
-    started, wire = rig.durable("before_deliver")
-    wire.send("t a")
-    rig.store.mood = "hangs"
-    wire.send("t b")
+    started, wire = half_kept(rig)
     rig.crash("/services/store")
-    rig.store.let_go()
-    rig.settle()
+    rig.let_go()
     wire.send("t c", "done").end()
     assert started.stream.result(timeout=5).text == "abc"
     rig.settle()
@@ -300,8 +291,7 @@ def test_a_crash_of_the_keeper_loses_nothing(rig: KeepingRig) -> None:
 
 def test_failed_states_stay_for_their_time_and_no_longer(memory_rig: KeepingRig) -> None:
     rig = memory_rig
-    started, wire = rig.open(HASTY)
-    wire.head().send("t a").cut()
+    started = cut_after_a(rig)
     assert isinstance(error_of(started), ConnectionFailed)
     rig.settle()
     (state,) = rig.ask(GetStates())
@@ -318,15 +308,13 @@ def test_failed_states_stay_for_their_time_and_no_longer(memory_rig: KeepingRig)
 def test_clean_up_tells_how_many_and_the_sweep_comes_by_itself(memory_rig: KeepingRig) -> None:
     rig = memory_rig
     for _ in range(3):
-        _, wire = rig.open(StreamingOptions(max_reconnect_attempts=0, state_ttl_s=10.0))
-        wire.head().send("t a").cut()
+        cut_after_a(rig, HASTY.replace(state_ttl_s=10.0))
     rig.settle()
     assert statistics(rig).states == 3
     rig.advance(11)
     assert rig.ask(CleanUp()) == 3
     assert rig.ask(CleanUp()) == 0
-    _, wire = rig.open(StreamingOptions(max_reconnect_attempts=0, state_ttl_s=10.0))
-    wire.head().send("t a").cut()
+    cut_after_a(rig, HASTY.replace(state_ttl_s=10.0))
     rig.advance(SWEEP_S)
     assert (statistics(rig).states, statistics(rig).expired_total) == (0, 4)
     assert [event.states for event in rig.log.of("store.expired")] == [3, 1]
@@ -397,8 +385,7 @@ def test_a_scope_that_crashes_leaves_its_state(memory_rig: KeepingRig) -> None:
 
 def test_a_state_is_given_to_one_at_a_time(memory_rig: KeepingRig) -> None:
     rig = memory_rig
-    _, wire = rig.open(HASTY)
-    wire.head().send("t a").cut()
+    cut_after_a(rig)
     rig.settle()
     assert rig.ask(TakeUp("s1")).facts.stream_id == "s1"
     with pytest.raises(StreamInUse):

@@ -7,6 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +270,108 @@ os.kill(os.getpid(), 9)
     store = opened(path)
     assert store.size().states == 2
     store.close()
+
+
+FULL_AT_START = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+SqliteStore(sys.argv[1], 1, 1)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_FSIZE")
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_start_on_a_full_disk_is_not_taken_for_damage(tmp_path: Path, begun: bool) -> None:
+    path = tmp_path / "a.db"
+    if begun:
+        killed = in_child(
+            "import os\nfrom stored import write\nstore = SqliteStore(sys.argv[1], 9, 1 << 30)\n"
+            "store.apply([write('a', 0, ['x'])])\nos._exit(9)", path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )  # fmt: skip
+        assert killed.returncode == 9, killed.stderr
+        assert (tmp_path / "a.db-wal").stat().st_size
+    done = in_child(FULL_AT_START, path)
+    assert f"StoreUnavailable: retry_store {path}: cannot be read or written (" in done.stderr
+    store = opened(path)
+    assert store.size().states == begun
+    store.close()
+
+
+def test_a_file_that_is_taken_away_while_it_is_in_use(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "a.db", tmp_path / "b.db"
+    store = opened(path)
+    store.apply([write("a", 0, ["x"], live=False)])
+    path.rename(elsewhere)
+    with pytest.raises(StoreUnavailable, match="was removed or replaced while it was in use"):
+        store.apply([write("b", 0, ["y"], live=False)])
+    path.write_bytes(b"another one")
+    with pytest.raises(StoreUnavailable, match="was removed or replaced while it was in use"):
+        store.apply([write("b", 0, ["y"], live=False)])
+    elsewhere.rename(path)
+    store.apply([write("b", 0, ["y"], live=False)])
+    assert store.size().states == 2
+    store.close()
+
+
+def test_pages_that_are_damaged_while_it_is_in_use(tmp_path: Path) -> None:
+    path = filled(tmp_path / "a.db")
+    store = opened(path)
+    with path.open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(os.urandom(path.stat().st_size - 3 * 4096))
+    looks: list[Callable[[], object]] = [
+        lambda: list(store.states()), lambda: store.load("s3"), lambda: store.apply([write("n", 0, ["x"])]),
+        lambda: store.apply([write("s5", 1, ["x"])]), lambda: store.expire(1e12),
+    ]  # fmt: skip
+    for look in looks:
+        with pytest.raises(StoreCorrupt, match="move it away to begin a new one"):
+            look()
+    store.close()
+    refused(path, StoreCorrupt)
+
+
+def as_somebody(work: Callable[[], object]) -> str:
+    """What a user without rights beyond his own is told; "" where nothing."""
+    said, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        told = ""
+        try:
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            work()
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+        os.write(tell, told.encode())
+        os._exit(0)
+    os.close(tell)
+    with os.fdopen(said) as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs modes of files")
+def test_a_user_who_may_not_write_there() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, path = Path(name), Path(name) / "a.db"
+        filled(folder / "warm.db", streams=1)
+        folder.chmod(0o777)
+        try:
+            assert as_somebody(lambda: filled(path)) == ""
+            as_somebody(lambda: path.chmod(0o400))
+            assert "a.db: cannot be written (no permission)" in as_somebody(lambda: opened(path))
+            as_somebody(lambda: path.chmod(0o600))
+            folder.chmod(0o555)
+            told = as_somebody(lambda: opened(path))
+            assert f"StoreUnavailable: retry_store {path}: its directory {folder} cannot be written" in told
+            told = as_somebody(lambda: opened(folder / "new.db"))
+            assert told.endswith(f"its lock {folder / 'new.db.lock'} cannot be made (Permission denied)")
+        finally:
+            folder.chmod(0o700)
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_done(tmp_path: Path) -> None:
