@@ -26,6 +26,7 @@ from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Piece
 
+# Past the named tuple's own constructor, which costs twice as much.
 _new: Any = tuple.__new__
 _FIRST = Checkpoint()
 
@@ -99,8 +100,9 @@ class Gate:
 
     def mark_sent(self, epoch: int) -> None:
         """The attempt's request may reach the provider from now on."""
-        if epoch > self.checkpoint.sent_epoch:
-            self.checkpoint = self.checkpoint._replace(sent_epoch=epoch)
+        last, seq, total, committed, sent_epoch, response_id, cursor = self.checkpoint
+        if epoch > sent_epoch:
+            self.checkpoint = _new(Checkpoint, (last, seq, total, committed, epoch, response_id, cursor))
 
     def delivered_behind(self, epoch: int) -> bool:
         """The consumer has content of a later attempt than this one; with 0, of any."""
@@ -138,7 +140,6 @@ class Gate:
         if place is not None:
             response_id, cursor = place
         compacted = self.journal.extend(deltas)
-        # Past the named tuple's own constructor, which costs twice as much.
         self.checkpoint = _new(
             Checkpoint, (epoch, last, total, committed, sent_epoch, response_id, cursor)
         )  # fmt: skip
