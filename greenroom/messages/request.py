@@ -216,7 +216,7 @@ class ChatRequest(Input):
 
 
 def _says_something(message: Message) -> bool:
-    for part in message.content:  # noqa: SIM110  (a generator costs each request more)
+    for part in message.content:
         # Not `strip`, which copies a long prompt for a newline at its end.
         if isinstance(part, TextPart) and (not part.text or part.text.isspace()):
             continue
