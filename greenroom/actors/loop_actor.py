@@ -115,8 +115,6 @@ class LoopActor(LoopActorHooks):
     incarnation = _View[int](lambda self: self._life.number)
     cell = _View[Any](lambda self: self._life.cell)
     dispatcher = _View[Any](lambda self: self._life.home)
-    clock = _View[Any](lambda self: self._life.home.clock)
-    events = _View[Any](lambda self: self._life.home.events)
 
     def __str__(self) -> str:
         return str(self.actor_ref)

@@ -62,6 +62,10 @@ class LoopActorHooks(pykka.Actor):
     registered: ClassVar[bool] = False
     """Stands in Pykka's process-wide registry while it lives. Off: a host's `stop_all()` must not end us."""
 
+    clock: Any
+    """The dispatcher's."""
+    events: Any
+    """Its sink."""
     _life: Life
 
     @staticmethod
@@ -94,8 +98,9 @@ def attach(actor: LoopActorHooks, life: Life, ref: pykka.ActorRef[Any]) -> None:
     """
     actor._life = actor.actor_stopped = life  # type: ignore[assignment]  # noqa: SLF001
     actor._actor_ref = ref  # noqa: SLF001
-    # Plain attributes, as Pykka's own: its loop reads both for every message.
-    actor.actor_inbox = life.cell
+    # Plain attributes, as Pykka's own, of what every message asks for.
+    actor.actor_inbox = cell = life.cell
+    actor.clock, actor.events = cell.home.clock, cell.home.events
 
 
 def run_mail(actor: LoopActorHooks) -> None:

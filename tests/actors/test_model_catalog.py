@@ -209,7 +209,14 @@ def test_the_first_of_several_keys_is_used_and_the_turn_is_left_alone(desk: Desk
     keys = ApiKeys((SecretStr("k1"), SecretStr("k2")))
     desk.got(place=desk.place(keys=keys))
     assert desk.source.queries[0].api_key == "k1"
-    assert [keys.take(), keys.take()] == ["k1", "k2"]
+    assert [keys.draw(0.0), keys.draw(0.0)] == [(1, "k1"), (2, "k2")]
+
+
+def test_a_key_that_rests_is_not_used(desk: Desk) -> None:
+    keys = ApiKeys((SecretStr("k1"), SecretStr("k2")))
+    keys.refused(1, "credential", None, 0.0)
+    desk.got(place=desk.place(keys=keys))
+    assert desk.source.queries[0].api_key == "k2"
 
 
 def test_a_callable_is_asked_before_each_fetch(desk: Desk) -> None:
