@@ -195,7 +195,12 @@ class LoopActor(LoopActorHooks):
 
     def stop(self) -> None:
         """The actor ends when it has handled the mail that waits now."""
-        self.actor_ref.tell(ActorStop())
+        life = self._life
+        if life.cell.empty():
+            # Nothing would come before a letter to itself.
+            life.exit("normal", None)
+        else:
+            self.actor_ref.tell(ActorStop())
 
     # -- what comes back as a message -----------------------------------------------------------------
 
