@@ -98,27 +98,32 @@ class Router:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._config, self._endpoints, self._look_up, self._draw = config, endpoints, look_up, draw
+        self._learning = {name: (each.adjust, each.rate_limits) for name, each in endpoints.items()}
+        """What an endpoint makes of what an attempt is told. Bound once: the hops of every request have both."""
         table = config.route_table()
         self._routes = {name: self._route(name, table, route, ()) for name, route in config.routes.items()}
         for name, route in self._routes.items():
             _check_policy_of_route(name, route)
 
-    def way(self, request: ChatRequest) -> Routed:
-        """Where the request goes. Raises InvalidInput where it names nothing, or cannot be taken there."""
+    def way(self, request: ChatRequest, *, earlier: bool = False) -> Routed:
+        """Where the request goes. Raises InvalidInput where it names nothing, or cannot be taken there.
+
+        `earlier`: it was taken before, and bears the options that it got then, which need not be its own.
+        """
         asked = request.model or self._config.default_model
         route = None if asked is None else self._routes.get(asked)
         if route is not None and asked is not None:
-            return self._along(asked, route, request)
+            return self._along(asked, route, request, checked=earlier)
         endpoint, model = resolve(asked, self._config, self._endpoints)
         options = request.options or endpoint.config.options or self._config.options
-        return Routed(options, (self._hop(endpoint, model, request, options),))
+        return Routed(options, (self._hop(endpoint, model, request, options, checked=earlier),))
 
-    def _along(self, name: str, route: _Route, request: ChatRequest) -> Routed:
+    def _along(self, name: str, route: _Route, request: ChatRequest, *, checked: bool) -> Routed:
         options = request.options or route.config.options or self._config.options
         rules, hops, refused = [], [], []
         for stop in route.stops(self._draw):
             try:
-                hops.append(self._stopped(stop, request))
+                hops.append(self._stopped(stop, request, checked=checked))
                 rules.append(stop.rule)
             except InvalidInput as error:
                 refused.append((stop.rule.name, error))
@@ -127,23 +132,33 @@ class Router:
         unfit = tuple(hop for hop, _ in refused)
         return Routed(options, tuple(hops), Plan(name, tuple(rules), route.config.rounds, unfit))
 
-    def _stopped(self, stop: _Stop, request: ChatRequest) -> Hop:
+    def _stopped(self, stop: _Stop, request: ChatRequest, *, checked: bool) -> Hop:
         own, options = stop.leaf.hop, stop.options
         if request.options is not None:
             options = _changed(request.options, own)
         patch = own.patch()
         patched = request.model_copy(update=patch) if patch else request
-        return self._hop(stop.endpoint, stop.leaf.model, patched, options)
+        return self._hop(stop.endpoint, stop.leaf.model, patched, options, checked=checked)
 
-    def _hop(self, endpoint: Endpoint, model: str, request: ChatRequest, options: StreamingOptions) -> Hop:
+    def _hop(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        request: ChatRequest,
+        options: StreamingOptions,
+        *,
+        checked: bool,
+    ) -> Hop:
+        """`checked`: the policy of its options was."""
         target = endpoint.target(model)
         endpoint.codec.check(request, target, options)
-        if request.options is not None:
+        if request.options is not None and not checked:
             check_policy(target, options)
+        adjust, rate_limits = self._learning[endpoint.name]
         return Hop(
             request=request, options=options, target=target, codec=endpoint.codec,
             connection=endpoint.child.cell.ref, api_keys=endpoint.api_keys, headers=endpoint.headers,
-            adjust=endpoint.adjust, rate_limits=endpoint.rate_limits,
+            adjust=adjust, rate_limits=rate_limits,
             models=self._look_up(endpoint.models) if options.validate_model else None,
         )  # fmt: skip
 

@@ -44,7 +44,7 @@ from greenroom.messages.failures import (
 from greenroom.messages.options import with_reset
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.seconds import seconds
-from greenroom.messages.stored import StreamFacts
+from greenroom.messages.stored import StoredStream, StreamFacts
 from greenroom.observed import Observed
 from greenroom.providers.capabilities import capabilities_of
 from greenroom.providers.pricing import price_book
@@ -57,7 +57,7 @@ from greenroom.supervision.requests import LiveRequests, closing, judged, reques
 from greenroom.supervision.root import ROOT_OPTIONS, Root, tree
 from greenroom.supervision.spec import ChildSpec
 from greenroom.supervision.stores.recovering import Recovering
-from greenroom.supervision.stores.resuming import Prospect
+from greenroom.supervision.stores.resuming import Prospect, request_of
 from greenroom.supervision.stores.states import RetryStates
 from greenroom.supervision.telemetry import StructlogSink
 
@@ -89,7 +89,7 @@ class ActorSystem(Observed, Recovering):
             "greenroom", self._clock, self._sink, slow_handler_s=config.slow_handler_s
         )
         self._hubs = WakeHubs(self._dispatcher)
-        self._prices = price_book(config.prices, prices)
+        self._cost_usd = price_book(config.prices, prices).cost_usd
         self._live = LiveRequests()
         self._stopping = threading.Lock()
         self._started = self._stopped = False
@@ -171,11 +171,10 @@ class ActorSystem(Observed, Recovering):
         """
         return self._handle(*self._submit(request))
 
-    def _prospect(self, facts: StreamFacts) -> Prospect:
+    def _prospect(self, stored: StoredStream) -> Prospect:
         try:
-            there = f"{facts.provider}/{facts.model}"
-            self._router.way(facts.request.model_copy(update={"model": facts.request.model or there}))
-            endpoint, model = resolve(there, self.config, self._endpoints)
+            self._router.way(request_of(stored), earlier=True)
+            endpoint, model = resolve("/".join(stored.place), self.config, self._endpoints)
         except InvalidInput as error:
             return Prospect(str(error))
         return Prospect(None, capabilities_of(endpoint.target(model)))
@@ -271,7 +270,7 @@ class ActorSystem(Observed, Recovering):
         return job.channel, job, cell.ref
 
     def _job(self, request: ChatRequest, earlier: StreamFacts | None = None) -> Job:
-        way = self._router.way(request)
+        way = self._router.way(request, earlier=earlier is not None)
         options, plan = way.options, way.plan
         counter = self._token_counter() if options.aggregation == "tiktoken" else None
         durability = self._states.durability(options)
@@ -281,7 +280,7 @@ class ActorSystem(Observed, Recovering):
             options=options, channel=Channel(options), hop=way.hops[0 if plan is None else plan.first()],
             started_s=self._clock.now_s(), started_at=self._clock.wall_s(), plan=plan, hops=way.hops,
             token_counter=counter, capabilities=capabilities_of, breakers=self._breakers.table,
-            cost_usd=self._prices.cost_usd, durability=durability,
+            cost_usd=self._cost_usd, durability=durability,
             parked=self._states.parked(stream_id, durability),
         )  # fmt: skip
 

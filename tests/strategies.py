@@ -279,8 +279,13 @@ def route_configs(draw: st.DrawFn, model: st.SearchStrategy[str]) -> routes.Rout
     )
     return routes.RouteConfig(
         hops=draw(hops), order="weighted" if weighted else "listed", fall_back_on=draw(fall_back_classes),
-        rounds=draw(st.integers(1, 3)), options=draw(optional(options)),
+        rounds=draw(st.integers(1, 3)), options=draw(optional(options.map(_with_retries))),
     )  # fmt: skip
+
+
+def _with_retries(given: StreamingOptions) -> StreamingOptions:
+    """So many as a hop may ask for."""
+    return given.replace(max_reconnect_attempts=max(given.max_reconnect_attempts, 3))
 
 
 @st.composite

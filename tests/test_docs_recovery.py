@@ -49,7 +49,7 @@ def test_the_bounds_of_what_is_compared() -> None:
 
 
 def test_every_event_is_named() -> None:
-    assert set(re.findall(r"`(stream\.\w+)`", RECOVERY)) == names_of(recovery_events)
+    assert set(re.findall(r"`((?:stream|provider)\.\w+)`", RECOVERY)) == names_of(recovery_events)
     assert set(re.findall(r"`((?:store|stream)\.[a-z_]+)`", STORE)) == names_of(store_events)
 
 

@@ -111,11 +111,15 @@ class Clocks:
         return since_s + allowed_s
 
     def look_in_s(self, now_s: float) -> float:
-        """In so many seconds somebody looks: when the running clock is due, or the one that content would start
-        now. So where content comes in time, its clock needs no other look.
+        """In so many seconds somebody looks: when the running clock is due, or a little before the one could be
+        that content starts. So where content comes in time, its clock needs no other look.
         """
-        due_s, soon_s = self.due_s(), self.waiting_since_s + self.options.content_gap_timeout_s
-        self.look_s = soon_s if now_s < soon_s < due_s and self.paused_at_s is None else due_s
+        self.look_s = self.due_s()
+        if self.paused_at_s is None and (self.has_progress or not self.has_content):
+            # A little: the stamp of a read may be older than what was handled before it.
+            soon_s = self.waiting_since_s + 0.9 * self.options.content_gap_timeout_s
+            if now_s < soon_s < self.look_s:
+                self.look_s = soon_s
         return max(self.look_s - now_s, 0.001)
 
     def reader_moved(self, now_s: float, reads: int) -> bool:

@@ -26,7 +26,9 @@ from greenroom.messages.failures import ErrorEvidence
 from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Piece
 
+# Past the named tuple's own constructor, which costs twice as much.
 _new: Any = tuple.__new__
+_FIRST = Checkpoint()
 
 
 class Commit(Enum):
@@ -52,7 +54,7 @@ class Gate:
         self.aggregator: Ref[Any] | None = None
         """Told what the journal compacts; the rest goes to it with the end. At first it is the request's scope,
         which makes one as soon as something was compacted."""
-        self.checkpoint = Checkpoint()
+        self.checkpoint = _FIRST
         self.epoch = self.epoch_opened = 0
         """`epoch` may commit now; `epoch_opened` was the last that might, and stays when that is fenced."""
         self.producer: Ref[Any] | None = None
@@ -98,8 +100,9 @@ class Gate:
 
     def mark_sent(self, epoch: int) -> None:
         """The attempt's request may reach the provider from now on."""
-        if epoch > self.checkpoint.sent_epoch:
-            self.checkpoint = self.checkpoint._replace(sent_epoch=epoch)
+        last, seq, total, committed, sent_epoch, response_id, cursor = self.checkpoint
+        if epoch > sent_epoch:
+            self.checkpoint = _new(Checkpoint, (last, seq, total, committed, epoch, response_id, cursor))
 
     def delivered_behind(self, epoch: int) -> bool:
         """The consumer has content of a later attempt than this one; with 0, of any."""
@@ -137,7 +140,6 @@ class Gate:
         if place is not None:
             response_id, cursor = place
         compacted = self.journal.extend(deltas)
-        # Past the named tuple's own constructor, which costs twice as much.
         self.checkpoint = _new(
             Checkpoint, (epoch, last, total, committed, sent_epoch, response_id, cursor)
         )  # fmt: skip

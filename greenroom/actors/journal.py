@@ -8,9 +8,9 @@ have what follows any of them.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from greenroom.actors.cutting import Lengths, cut, packed
 from greenroom.actors.merging import Merge, append, begin_of, whole
@@ -18,18 +18,17 @@ from greenroom.messages.deltas import Delta
 from greenroom.messages.stored import Piece
 
 COMPACT_EVERY = 256
-_seq = attrgetter("seq")
+_seq = attrgetter("delta.seq")
+_delta = itemgetter(0)
 
 
 class Journal:
     """Dispatcher thread only."""
 
-    __slots__ = ("_compact", "_count", "_lengths", "_recent")
+    __slots__ = ("_compact", "_count", "_recent")
 
     def __init__(self) -> None:
-        self._compact: list[Delta] = []
-        self._lengths: list[Lengths | None] = []
-        """Of the pieces of each in `_compact`; None for what was not merged."""
+        self._compact: list[Piece] = []
         self._recent: list[Delta | Merge] = []
         self._count = 0
         """Deltas in `_recent`, however they are merged."""
@@ -45,8 +44,7 @@ class Journal:
     def compact(self) -> tuple[Delta, ...]:
         """Close what grows; returns what no compaction has returned before."""
         compacted = self.recent()
-        self._compact.extend(compacted)
-        self._lengths.extend(map(_lengths_of, self._recent))
+        self._compact.extend(map(Piece, compacted, map(_lengths_of, self._recent)))
         self._recent.clear()
         self._count = 0
         return compacted
@@ -85,14 +83,12 @@ class Journal:
 
     def restore(self, pieces: Iterable[Piece]) -> None:
         """These were delivered before, in an earlier life of the request; the journal is empty until now."""
-        for delta, lengths in pieces:
-            self._compact.append(delta)
-            self._lengths.append(lengths)
+        self._compact.extend(pieces)
 
-    def _since(self, after_seq: int) -> Iterator[tuple[Delta, Lengths | None]]:
+    def _since(self, after_seq: int) -> Iterator[tuple[Delta, Sequence[int] | None]]:
         """Those that end behind `after_seq`."""
         for place in range(bisect_right(self._compact, after_seq, key=_seq), len(self._compact)):
-            yield self._compact[place], self._lengths[place]
+            yield self._compact[place]
         for item in self._recent:
             delta = whole(item)
             if delta.seq > after_seq:
@@ -100,7 +96,7 @@ class Journal:
 
     def __iter__(self) -> Iterator[Delta]:
         """All of it, in order; merged deltas stand for what they were merged from."""
-        return chain(self._compact, self.recent())
+        return chain(map(_delta, self._compact), self.recent())
 
     def __len__(self) -> int:
         return len(self._compact) + len(self._recent)

@@ -8,6 +8,7 @@ from typing import Any
 from greenroom.cli import faults
 from greenroom.cli.answering import answering
 from greenroom.cli.interrupts import Interrupts
+from greenroom.cli.no_store import without_store
 from greenroom.cli.output import JsonOutput, OtherAnswer, Output, TextOutput
 from greenroom.cli.retry_teller import RetryTeller
 from greenroom.cli.spinner import Spinner
@@ -34,7 +35,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     loaded = read_config(args.config)
     for warning in loaded.warnings:
         terminal.note(f"warning: {warning}")
-    with Interrupts() as interrupts, answering(args.model, loaded, terminal) as config:
+    with Interrupts() as interrupts, answering(args.model, loaded, terminal) as chosen:
+        config = without_store(chosen)
         request = _request(args, prompt, config)
         return _Chat(args, terminal, interrupts, loaded).ask(config, request)
 

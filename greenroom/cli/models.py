@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 
 from greenroom.cli import faults
+from greenroom.cli.no_store import without_store
 from greenroom.cli.terminal import Terminal, printable
 from greenroom.config import LoadedConfig, missing_key, read_config
 from greenroom.messages.config import SystemConfig
@@ -92,7 +93,7 @@ def _asked(provider: str | None, loaded: LoadedConfig, terminal: Terminal) -> Sy
     for problem in missing.values():
         terminal.note(str(problem))
     kept = {name: config.providers[name] for name in named if name not in missing}
-    return config.replace(providers=kept, routes={}, default_model=None)
+    return without_store(config.replace(providers=kept, routes={}, default_model=None))
 
 
 def _table(models: list[tuple[str, ModelInfo]]) -> Iterator[str]:

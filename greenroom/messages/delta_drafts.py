@@ -1,4 +1,5 @@
-"""The deltas of running text, made at a fifth of what their dataclass's own constructor costs.
+"""The deltas of running text, and the usage of every answer, made at a fifth of what their dataclass's own
+constructor costs.
 
 A frozen dataclass sets each field through `object.__setattr__`. A draft is a class with the same slots that may
 be written, so the interpreter stores into them directly; as its last act it becomes the frozen class, before
@@ -6,13 +7,14 @@ anybody else has seen it. Arguments are positional; as in the dataclass, nothing
 
 Invariants: a draft derives from its delta's own base and adds the same slots, or Python refuses the change of
 class; both `__setattr__` and `__delattr__` are object's, or its stores are no faster than the frozen ones. What
-they share is written out three times: a common initializer would be a further call for every delta.
+they share is written out for each: a common initializer would be a further call for every delta.
 """
 
 from collections.abc import Callable
 from typing import Any, cast
 
-from greenroom.messages.deltas import BaseDelta, ReasoningDelta, TextDelta, ToolCallDelta, _Silent
+from greenroom.messages.deltas import BaseDelta, ReasoningDelta, TextDelta, ToolCallDelta, UsageDelta, _Silent
+from greenroom.messages.usage import Usage
 from greenroom.messages.value import FrozenMap
 
 
@@ -79,6 +81,26 @@ class _ToolCallDraft(_Silent):
         self.__class__ = ToolCallDelta
 
 
+class _UsageDraft(_Silent):
+    __slots__ = ("type", "usage")
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__
+
+    def __init__(
+        self: Any, ids: tuple[str, str], seq: int, index: int, received_at: float, metadata: FrozenMap,
+        usage: Usage,
+    ) -> None:  # fmt: skip
+        self.stream_id, self.request_id = ids
+        self.seq = seq
+        self.index = index
+        self.received_at = received_at
+        self.first_seq = None
+        self.metadata = metadata
+        self.usage = usage
+        self.type = "usage"
+        self.__class__ = UsageDelta
+
+
 _Ids = tuple[str, str]
 # Arguments: (stream_id, request_id), seq, index, received_at, metadata, then the delta's own.
 text_delta = cast("Callable[[_Ids, int, int, float, FrozenMap, str, int], TextDelta]", _TextDraft)
@@ -91,3 +113,5 @@ tool_call_delta = cast(
     "Callable[[_Ids, int, int, float, FrozenMap, tuple[int, str], str], ToolCallDelta]", _ToolCallDraft
 )
 """..., (call_index, call_id), arguments."""
+usage_delta = cast("Callable[[_Ids, int, int, float, FrozenMap, Usage], UsageDelta]", _UsageDraft)
+"""..., usage."""

@@ -218,8 +218,9 @@ class ChatRequest(Input):
 def _says_something(message: Message) -> bool:
     for part in message.content:
         # Not `strip`, which copies a long prompt for a newline at its end.
-        if not isinstance(part, TextPart) or (part.text and not part.text.isspace()):
-            return True
+        if isinstance(part, TextPart) and (not part.text or part.text.isspace()):
+            continue
+        return True
     return False
 
 

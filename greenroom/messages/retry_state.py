@@ -6,7 +6,7 @@ from greenroom.messages.failures import ErrorClass, Failure
 from greenroom.messages.parts import Part
 from greenroom.messages.request import ChatRequest
 from greenroom.messages.usage import NO_USAGE, Usage
-from greenroom.messages.value import Value
+from greenroom.messages.value import Input, Value
 
 ResumeMode = Literal["fresh", "pause", "server_cursor", "prefix", "instruction", "block", "reset"]
 """pause: the wire asked to be called again with what it had sent (Anthropic's pause_turn)."""
@@ -22,7 +22,7 @@ Decision = Literal[
 ]
 
 
-class Capabilities(Value):
+class Capabilities(Input):
     """What (provider, wire, model) can do when a stream was cut."""
 
     server_cursor: bool = False

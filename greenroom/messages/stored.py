@@ -52,6 +52,8 @@ class Progress:
     model_answered: str | None = None
     failure: Failure | None = None
     """How it ended; None: it runs, or its process ended under it."""
+    at: tuple[str, str] | None = None
+    """Provider and model that were asked last, of a request to a route; None: those of the facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ class StoredStream:
     updated_at: float
     expires_at: float
     live: bool
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Provider and model that were asked last."""
+        return self.progress.at or (self.facts.provider, self.facts.model)
 
 
 @dataclass(frozen=True, slots=True)

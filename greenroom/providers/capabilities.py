@@ -40,12 +40,16 @@ def register_capabilities(
     """From now on these hold for targets of this wire, profile and model (a pattern: `qwen3-*`), whole.
 
     The newest registration that fits wins over older ones and over what the wire's codec tells. Raises
-    InvalidInput where nothing narrows it down, or where `capabilities` is none.
+    InvalidInput where nothing narrows it down, where `capabilities` is none, or a name is no string.
     """
     given: object = capabilities
     if not isinstance(given, Capabilities):
         text = "must be a Capabilities: greenroom.messages.Capabilities(prefix_continuation=True)"
         raise InvalidInput("register_capabilities", [Problem("capabilities", repr(capabilities), text)])
+    for name, pattern in (("kind", kind), ("profile", profile), ("model", model)):
+        unset = pattern is None and name != "model"
+        if not unset and (not isinstance(pattern, str) or not pattern):
+            raise InvalidInput("register_capabilities", [Problem(name, repr(pattern), "must be a name")])
     if kind is None and profile is None and model == "*":
         text = "name one of kind, profile and model: for all servers nothing holds"
         raise InvalidInput("register_capabilities", [Problem("model", repr(model), text)])

@@ -76,6 +76,9 @@ class Framer:
 
     def _start(self, data: bytes) -> bytes:
         """Drops one byte order mark, however it is cut."""
+        if not self._buffer and data and not data.startswith(_BOM[:1]):
+            self._started = True
+            return data
         data = bytes(self._buffer) + data
         self._buffer.clear()
         if len(data) < len(_BOM) and _BOM.startswith(data):

@@ -16,7 +16,9 @@ class OnRoute:
 
     def __init__(self, job: Job, plan: Plan) -> None:
         self._job, self._plan = job, plan
-        self._state: RouteState = begun(plan)
+        # One that is taken up again begins where it was.
+        at = next(at for at, hop in enumerate(job.hops) if hop is job.hop)
+        self._state: RouteState = begun(plan, at)
 
     def stays(self, retries: int) -> bool:
         """After so many retries at this hop it has more of its own, before the next one is asked."""

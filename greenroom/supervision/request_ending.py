@@ -62,14 +62,14 @@ class RequestEnding(LoopActor):
     def _end(self, outcome: Outcome, answer: Answer, failure: Failure | None = None) -> None:
         self._state = "ending"
         self._gate.fence()
+        job, history, target = self._job, self._history, self._job.target
         facts = {
-            "outcome": outcome, "provider": self._job.target.provider, "model": answer.model,
-            "model_asked": self._job.target.model, "response_id": answer.response_id,
-            "model_matches": matches(self._job.target, answer.model), "rate_limits": self._history.rate_limits,
-            "request_id": self._job.request_id, "stream_id": self._job.stream_id, "failure": failure,
-            "attempts": self._history.records, "metadata": answer.metadata,
-            "timings": self._history.timings(self._job.started_at, self._since_start_s()),
-            "usage": self._history.spent, "cost_usd": self._history.spent_usd, "route": self._job.route,
+            "outcome": outcome, "provider": target.provider, "model": answer.model, "model_asked": target.model,
+            "response_id": answer.response_id, "model_matches": matches(target, answer.model),
+            "rate_limits": history.rate_limits, "request_id": job.request_id, "stream_id": job.stream_id,
+            "failure": failure, "attempts": history.records, "metadata": answer.metadata,
+            "timings": history.timings(job.started_at, self._since_start_s()),
+            "usage": history.spent, "cost_usd": history.spent_usd, "route": job.route,
         }  # fmt: skip
         self._finish = Finish(answer, facts)
         if self._aggregator is None:

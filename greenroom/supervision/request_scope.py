@@ -59,6 +59,18 @@ from greenroom.supervision.server_cancel import unwanted
 from greenroom.supervision.taking_up import cut_before
 
 
+class _Demanding:
+    """What the channel calls that was full: of the scope it has the address alone."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: "Ref[Any]") -> None:
+        self._scope = scope
+
+    def __call__(self) -> None:
+        self._scope.tell_control(Demand())
+
+
 class RequestScope(RequestEnding):
     """See the module. Ends by itself when the channel is closed."""
 
@@ -84,11 +96,10 @@ class RequestScope(RequestEnding):
 
     def on_start(self) -> None:
         super().on_start()
-        me = self.ref
-        self._job.channel.demand = lambda: me.tell_control(Demand())
+        self._job.channel.demand = _Demanding(self.ref)
         self.timer(self._deadline_left_s(), DEADLINE_OVER, control=True, key="deadline")
         if self.cell.control:
-            me.tell(BackOffOver(self._epoch))
+            self.ref.tell(BackOffOver(self._epoch))
         else:
             self._attempt()
 

@@ -63,9 +63,9 @@ class Look:
     """Before a hop that has failed once is asked again."""
 
 
-def begun(plan: Plan) -> RouteState:
-    """The first hop has its turn."""
-    return moved(RouteState(-1, (HopState(),) * len(plan.hops)), plan.first())
+def begun(plan: Plan, at: int | None = None) -> RouteState:
+    """The hop at this place has its turn; None: the first."""
+    return moved(RouteState(-1, (HopState(),) * len(plan.hops)), plan.first() if at is None else at)
 
 
 def moved(state: RouteState, place: int) -> RouteState:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from greenroom.actors.api_keys import ApiKeys
 from greenroom.actors.breaker_desk import BreakerDesk
+from greenroom.actors.breaker_status import Asked
 from greenroom.actors.circuit_breaker import CircuitBreaker
 from greenroom.actors.testkit import ManualClock, Recorder, running_dispatcher, settle
 from greenroom.messages import BreakerConfig, ErrorEvidence, Place, ProviderConfig, SystemConfig
@@ -15,6 +17,12 @@ from greenroom.supervision.root import BRANCH_BACKOFF, ROOT_OPTIONS, Root, branc
 from greenroom.supervision.spec import ChildSpec
 
 URL = "http://a.example/v1"
+
+
+def asked(provider: str, endpoint: str) -> Asked:
+    return Asked(provider, endpoint, ApiKeys())
+
+
 RULES = BreakerConfig(min_calls=2, probes=1, open_s=5.0, open_jitter=0.0)
 
 
@@ -134,7 +142,7 @@ def test_models_that_nobody_asks_for_are_forgotten_in_time(desk: Desk) -> None:
     desk.clock.advance(599.0)
     assert len(desk.desk.statistics().breakers) == 2
     desk.clock.advance(1.0)
-    assert desk.desk.status([("p", URL)]).providers[0].models == ()
+    assert desk.desk.status([asked("p", URL)]).providers[0].models == ()
     settle(desk.dispatcher)
     assert [(event.key, event.why) for event in desk.events.named("breaker.forgotten")] == [("p/m", "idle")]
     assert desk.desk.statistics().forgotten_total == 1
@@ -154,7 +162,7 @@ def test_a_spent_retry_budget_is_told(desk: Desk) -> None:
 
 
 def test_the_status_of_a_provider_that_was_never_asked_is_there_too(desk: Desk) -> None:
-    status = desk.desk.status([("p", URL), ("q", "http://b.example")])
+    status = desk.desk.status([asked("p", URL), asked("q", "http://b.example")])
     assert status.available
     assert [(each.provider, each.endpoint.state, each.models) for each in status.providers] == [
         ("p", "closed", ()), ("q", "closed", ()),
@@ -162,9 +170,9 @@ def test_the_status_of_a_provider_that_was_never_asked_is_there_too(desk: Desk) 
     for number in range(2):
         desk.attempt(number, failed=True)
     desk.clock.advance(2.0)
-    (provider,) = desk.desk.status([("p", URL)]).providers
+    (provider,) = desk.desk.status([asked("p", URL)]).providers
     (model,) = provider.models
     assert provider.available, "the endpoint as a whole works"
     assert (model.key, model.state, model.half_open_in_s, model.failure_rate) == ("p/m", "open", 3.0, 1.0)
     desk.desk.switch(Place("p", URL, "")).force_open()
-    assert not desk.desk.status([("p", URL)]).available
+    assert not desk.desk.status([asked("p", URL)]).available

@@ -89,6 +89,40 @@ def test_time_paused_never_counts_against_the_provider(steps: list[tuple[str, fl
     assert c.due_s() - now_s == pytest.approx(60 - open_s)
 
 
+def test_content_that_comes_in_time_needs_no_other_look() -> None:
+    c = clocks()
+    assert c.look_in_s(1000) == 54
+    assert not c.content(999.5), "a stamp of before the clocks began"
+    assert c.look_in_s(1054) == pytest.approx(5.5)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["content", "progress", "pause", "resume", "finish", "refuse", "wait"]),
+            st.floats(0, 50),
+        ),
+        max_size=30,
+    )
+)
+def test_nobody_looks_later_than_a_clock_is_due(steps: list[tuple[str, float]]) -> None:
+    c, now_s = clocks(), 1000.0
+    c.look_in_s(now_s)
+    for step, wait_s in steps:
+        now_s += wait_s
+        if c.look_s <= now_s < c.due_s():
+            c.look_in_s(now_s)
+        acts = {"pause": lambda at_s: c.pause(at_s, 0), "resume": c.resume, "refuse": c.refuse}
+        if step in acts:
+            acts[step](now_s)
+            c.look_in_s(now_s)
+        elif step == "progress":
+            c.progress()
+        elif (step == "content" and c.content(now_s)) or (step == "finish" and c.finish(now_s)):
+            c.look_in_s(now_s)
+        assert c.look_s <= max(c.due_s(), now_s)
+
+
 def test_every_clock_says_its_time_and_its_option() -> None:
     for name in ("max_pause_s", "max_silent_s", "content_gap_timeout_s", "first_content_timeout_s",
                  "local_first_content_timeout_s"):  # fmt: skip

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from greenroom.messages.delta_drafts import reasoning_delta, text_delta, tool_call_delta
+from greenroom.messages.delta_drafts import reasoning_delta, text_delta, tool_call_delta, usage_delta
 from greenroom.messages.deltas import (
     Delta,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
+    UsageDelta,
     delta_from_json,
     delta_json,
 )
+from greenroom.messages.usage import Usage
 from greenroom.messages.value import FrozenMap
 
 SAID = FrozenMap({"logprobs": 1})
@@ -30,6 +32,7 @@ PAIRS: list[tuple[Delta, Delta]] = [
         tool_call_delta(*HEAD, (1, "c"), "{"),
         ToolCallDelta(**SHARED, call_index=1, call_id="c", arguments="{"),
     ),
+    (usage_delta(*HEAD, Usage(output_tokens=3)), UsageDelta(**SHARED, usage=Usage(output_tokens=3))),
 ]
 
 

@@ -95,11 +95,21 @@ def test_what_a_server_refused_once_is_not_asked_again() -> None:
     [
         ({"prefix_continuation": True}, {"kind": "openai-chat"}, "capabilities"),
         (Capabilities(), {}, "name one of"),
+        (Capabilities(), {"kind": 5}, "kind = 5: must be a name"),
+        (Capabilities(), {"profile": ""}, "profile = '': must be a name"),
+        (Capabilities(), {"model": None, "kind": "openai-chat"}, "model = None: must be a name"),
     ],
 )
-def test_bad_registrations_are_refused(given: Any, where: dict[str, str], words: str) -> None:
+def test_bad_registrations_are_refused(given: Any, where: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         register_capabilities(given, **where)  # type: ignore[arg-type]
+
+
+def test_a_capability_that_there_is_not() -> None:
+    with pytest.raises(
+        InvalidInput, match="Capabilities: prefix = True: unknown field; did you mean 'prefix_"
+    ):
+        Capabilities(prefix=True)  # type: ignore[call-arg]
 
 
 def test_a_cursor_is_refused_where_there_is_none() -> None:

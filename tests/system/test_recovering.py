@@ -29,7 +29,7 @@ from greenroom import (
     StreamTimedOut,
     SystemConfig,
 )
-from greenroom.providers.simulator import Cut, Script, Simulator
+from greenroom.providers.simulator import Cut, HttpAnswer, Script, Simulator
 from greenroom.supervision.stores.sqlite import SqliteStore
 
 from tests_system import LIMIT_S
@@ -369,6 +369,66 @@ def test_a_start_that_cannot_take_up_what_is_there_leaves_nothing(
     with pytest.raises(StoreCorrupt):
         ActorSystem.start(config("http://127.0.0.1:9/v1", retry_store=store))
     SqliteStore(tmp_path / "states.db", 1, 1).close()
+
+
+# ---- routes
+
+
+@pytest.mark.parametrize("kept", ["memory", "file"])
+def test_on_a_route_it_goes_on_at_the_hop_that_had_said_it(tmp_path: Path, kept: str) -> None:
+    """The first hop's failure comes when the store has been told of the request already."""
+    hold = Script(answer=HttpAnswer(status=500, body="{}"), headers_delay_s=0.2 if kept == "file" else 0.0)
+    slow = Script(text=TEXT, prefix="continue", delta_interval_s=0.02)
+    cut = Script(text=TEXT, prefix="continue", cut=Cut(after_deltas=4))
+    with Simulator(hold) as first, Simulator(slow if kept == "file" else cut) as second:
+        providers = {
+            name: ProviderConfig(base_url=each.base_url, profile="vllm", default_model=f"model-of-{name}")
+            for name, each in (("first", first), ("second", second))
+        }
+        store = RetryStoreConfig(
+            path=tmp_path / "states.db" if kept == "file" else None, flush_interval_s=0.02
+        )
+        config = SystemConfig(
+            providers=providers, routes={"r": ["first", "second"]}, options=HASTY, retry_store=store, drain_s=0,
+            default_model="r",
+        )  # fmt: skip
+        system = ActorSystem.start(config)
+        try:
+            stream = system.stream(ChatRequest(messages="count", model="r"))
+            if kept == "file":
+                next(iter_of := iter(stream))
+                next(iter_of)
+                system.stop()
+                system = ActorSystem.start(config)
+            else:
+                with pytest.raises(StreamError):
+                    stream.result(timeout=LIMIT_S)
+                wait_until(lambda: system.recoverable() != ())
+            (offered,) = system.recoverable()
+            assert (offered.provider, offered.model, offered.mode) == ("second", "model-of-second", "prefix")
+            first.set_default(Script(text="something else"))
+            second.set_default(Script(text=TEXT, prefix="continue"))
+            asked = len(first.requests)
+            completion = system.recover(offered.stream_id).result(timeout=LIMIT_S)
+        finally:
+            system.stop()
+    assert (completion.text, completion.provider, completion.route) == (TEXT, "second", "r")
+    assert len(first.requests) == asked
+
+
+def test_options_that_were_not_the_requests_own_do_not_refuse_it(config: Config) -> None:
+    """The system wants answers kept where a provider can; the one that was asked cannot."""
+    options = HASTY.replace(server_resume=True)
+    with Simulator(Script(text=TEXT, prefix="continue", cut=Cut(after_deltas=4))) as simulator:
+        keeps = ProviderConfig(kind="openai-responses", base_url=simulator.base_url)
+        with ActorSystem.start(config(simulator.base_url, options, providers={"keeps": keeps})) as system:
+            with pytest.raises(StreamError):
+                system.stream(ChatRequest(messages="count")).result(timeout=LIMIT_S)
+            wait_until(lambda: system.recoverable() != ())
+            (offered,) = system.recoverable()
+            assert offered.can_go_on
+            simulator.set_default(Script(text=TEXT, prefix="continue"))
+            assert system.recover(offered.stream_id).result(timeout=LIMIT_S).text == TEXT
 
 
 def test_the_errors_are_drawn_on_failures() -> None:

@@ -32,10 +32,12 @@ class ResponseChunks(Chunks):
 
     __slots__ = ("_has_responded",)
 
+    _new_envelope = PaddedEnvelope
+
     def __init__(self, *given: Any) -> None:
         """As Chunks."""
         super().__init__(*given)
-        self._json, self._envelope = JsonReader(_pieces), PaddedEnvelope()
+        self._json = JsonReader(_pieces)
         self._has_responded = False
 
     @property
@@ -85,16 +87,16 @@ class ResponseChunks(Chunks):
         choice = self._choices.get(0)
         if choice is not None and chunk.keys() == {"tool_calls"}:
             write = choice.continues("tool_calls") if _is_arguments(chunk["tool_calls"]) else None
-            if write and self._envelope.learn(data, chunk, _ARGUMENTS):
-                self._running, self._write, self._envelope.block = choice, write, choice.block
+            if write:
+                self._teach(data, chunk, _ARGUMENTS, choice, write)
             return
         if "response" not in chunk:
             super()._learn(data, chunk)
             return
         if choice is None or choice.kind != "text" or not choice.is_plain or not chunk.keys() <= _PLAIN:
             return
-        if not chunk.get("tool_calls") and self._envelope.learn(data, chunk, ("response",)):
-            self._running, self._write, self._envelope.block = choice, self._writer.text, choice.block
+        if not chunk.get("tool_calls"):
+            self._teach(data, chunk, ("response",), choice, self._writer.text)
 
 
 def _is_arguments(calls: Any) -> bool:

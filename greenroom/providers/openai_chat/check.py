@@ -13,6 +13,7 @@ from greenroom.providers.wire.fitting import (
     broken_calls,
     empty_turns,
     refuse_or_say,
+    text_alone,
     uncarried_parts,
 )
 from greenroom.providers.wire.foreign import foreign_parts
@@ -22,12 +23,13 @@ WIRE = "openai-chat"
 
 def check(request: ChatRequest, profile: Profile, options: StreamingOptions) -> None:
     """Raises InvalidInput with every problem; on_unsupported="drop" leaves only turns with nothing left."""
+    fields = list(_fields(request, profile))
+    if text_alone(request):
+        # Each turn carries that: no rule about parts has anything to find.
+        refuse_or_say(profile.name, options, (), fields)
+        return
     problems = empty_turns(request, CARRIED, WIRE)
-    unsupported = [
-        *uncarried_parts(request, CARRIED, WIRE),
-        *broken_calls(request),
-        *_fields(request, profile),
-    ]
+    unsupported = [*uncarried_parts(request, CARRIED, WIRE), *broken_calls(request), *fields]
     refuse_or_say(profile.name, options, problems, unsupported, foreign_parts(request, WIRE))
 
 

@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from greenroom.messages.completion import FinishReason
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap, freeze_wire
-from greenroom.providers.openai_chat.reasoning import Details, joined, reasoning_text
+from greenroom.providers.openai_chat.reasoning import NAMES, Details, joined, reasoning_text
 from greenroom.providers.openai_chat.think import ThinkSplitter
 from greenroom.providers.openai_chat.tool_calls import ToolCalls
 from greenroom.providers.wire.allowance import Allowance
@@ -27,14 +27,16 @@ _REASONS: dict[str, FinishReason] = {
 }  # fmt: skip
 
 _ITEMS_OF_THOUGHT = ("thinking", "reasoning")
+_OF_THOUGHT = frozenset({*NAMES, "reasoning_details"})
+_BESIDE_TEXT = frozenset({"refusal", "tool_calls", "function_call"})
 
 
 class Choice:
     """One owner. `block` counts its stretches of one kind: merged deltas never cross one."""
 
     __slots__ = (
-        "_allowance", "_details", "_echo", "_held_bytes", "_logprobs", "_message", "_refused", "_think", "_tools",
-        "_writer", "block", "finish", "index", "kind",
+        "_allowance", "_details", "_echo", "_held_bytes", "_logprobs", "_message", "_refused", "_seed", "_think",
+        "_tools", "_writer", "block", "finish", "index", "kind",
     )  # fmt: skip
 
     def __init__(self, writer: Writer, index: int, seed: str, allowance: Allowance) -> None:
@@ -44,9 +46,11 @@ class Choice:
         self.finish: str | None = None
         self._echo = ""
         self._think: ThinkSplitter | None = None
-        self._tools = ToolCalls(writer, index, seed, allowance)
-        self._details = Details(allowance)
-        self._logprobs: list[dict[str, Any]] = []
+        self._seed = seed
+        # Most answers have none of these: each is made with its first piece.
+        self._tools: ToolCalls | None = None
+        self._details: Details | None = None
+        self._logprobs: list[dict[str, Any]] | None = None
         self._held_bytes = 0
         self._message: str | None = None
         self._refused = False
@@ -70,8 +74,8 @@ class Choice:
     def continues(self, name: str) -> Callable[[int, int, str], None] | None:
         """What takes the next piece of this field of a delta, if a piece is all that it can be."""
         if name == "tool_calls":
-            runs = self.kind == "tool_call" and not self._logprobs and self._tools.latest_runs
-            return self._tools.more if runs else None
+            tools = self._tools if self.kind == "tool_call" and not self._logprobs else None
+            return tools.more if tools is not None and tools.latest_runs else None
         if not self.is_plain:
             return None
         return self._writer.text if self.kind == "text" else self._writer.reasoning
@@ -79,17 +83,23 @@ class Choice:
     def take(self, delta: dict[str, Any], logprobs: Any = None) -> None:
         """Reasoning before text before tool calls, as they follow each other in an answer."""
         if isinstance(logprobs, dict) and any(logprobs.values()):
+            self._logprobs = self._logprobs or []
             self._logprobs.append(logprobs)
             size = len(to_json(logprobs))
             self._held_bytes += size
             self._allowance.left -= size
-        self._reason(delta)
+        if not _OF_THOUGHT.isdisjoint(delta):
+            self._reason(delta)
         content = delta.get("content")
         if isinstance(content, str):
             if content:
                 self.text(content)
         elif content:
             self._items(content if isinstance(content, list) else [content])
+        if not _BESIDE_TEXT.isdisjoint(delta):
+            self._take_beside(delta)
+
+    def _take_beside(self, delta: dict[str, Any]) -> None:
         self._refuse(delta.get("refusal"))
         calls = delta.get("tool_calls")
         if calls:
@@ -136,14 +146,15 @@ class Choice:
             self._enter("text")
             self._writer.text(self.index, self.block, "", self._beside())
         self._enter("")
-        self._tools.finish(cut=failed and self.finish is None, at_limit=self.reason() == "length")
+        if self._tools is not None:
+            self._tools.finish(cut=failed and self.finish is None, at_limit=self.reason() == "length")
 
     def reason(self) -> FinishReason:
         """In our word. A stop that asks for tools is `tool_calls`, and one behind a refusal `refusal`."""
         if self.finish is None:
             return "unknown"
         reason = _REASONS.get(self.finish.lower(), "unknown")
-        if reason == "stop" and self._tools.any:
+        if reason == "stop" and self._tools is not None:
             return "tool_calls"
         return "refusal" if reason == "stop" and self._refused else reason
 
@@ -161,6 +172,7 @@ class Choice:
             self._write(text, "")
         if isinstance(details, list) and details:
             self._enter("reasoning")
+            self._details = self._details or Details(self._allowance)
             self._details.take(details)
 
     def _items(self, items: list[Any]) -> None:
@@ -184,13 +196,15 @@ class Choice:
         for fragment in fragments:
             if isinstance(fragment, dict):
                 self._enter("tool_call")
+                if self._tools is None:
+                    self._tools = ToolCalls(self._writer, self.index, self._seed, self._allowance)
                 self._tools.take(fragment, self._beside())
 
     def _enter(self, kind: str) -> None:
         """Begins a block where the kind changes; a reasoning block ends with what must be sent back of it."""
         if kind == self.kind:
             return
-        if self.kind == "reasoning" and (details := self._details.close()):
+        if self.kind == "reasoning" and self._details and (details := self._details.close()):
             self._writer.reasoning(self.index, self.block, "", freeze_wire({"reasoning_details": details}))
         if kind:
             self.kind, self.block = kind, self.block + 1
@@ -199,7 +213,7 @@ class Choice:
         """Logprobs of this delta and of the empty chunks before it."""
         if not self._logprobs:
             return EMPTY_MAP
-        held, self._logprobs = self._logprobs, []
+        held, self._logprobs = self._logprobs, None
         self._allowance.left += self._held_bytes
         self._held_bytes = 0
         beside: FrozenMap = freeze_wire({"logprobs": _joined_logprobs(held)})

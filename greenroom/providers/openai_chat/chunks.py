@@ -17,7 +17,7 @@ from greenroom.providers.openai_chat.usage import usage_of, usages_in
 from greenroom.providers.profile import Profile
 from greenroom.providers.sse import SseEvent
 from greenroom.providers.wire.allowance import Allowance
-from greenroom.providers.wire.counts import replace_counts, whole_number
+from greenroom.providers.wire.counts import counts_given, replace_counts, whole_number
 from greenroom.providers.wire.envelope import Envelope, Path
 from greenroom.providers.wire.evidence import protocol, too_much
 from greenroom.providers.wire.halves import JsonReader
@@ -28,58 +28,31 @@ _FACTS = frozenset(
 )
 _PIECES = ("content", "reasoning_content", "reasoning")
 """Fields of a delta that can hold the one piece of a running text."""
-_PLAIN = frozenset(
-    {
-        "id",
-        "object",
-        "created",
-        "model",
-        "choices",
-        "usage",
-        "system_fingerprint",
-        "service_tier",
-        "obfuscation",
-    }
-)
+_PLAIN = frozenset({
+    "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "obfuscation",
+})  # fmt: skip
 _PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
 """A chunk of these keys alone may be read without ceremony."""
 _NO_FINISH = frozenset({"", "null", "none"})
 """How servers write in words that there is no finish reason yet."""
 _MAX_CHOICES = 128
+_Write = Callable[[int, int, str], None]
+"""Takes a piece: the choice's index, the block's, the text."""
 
 
 class Chunks:
     """One owner. `take` writes a chunk's deltas to the writer; `failure` is set by the first error."""
 
     __slots__ = (
-        "_allowance",
-        "_asked",
-        "_choices",
-        "_count",
-        "_echo",
-        "_envelope",
-        "_facts",
-        "_json",
-        "_raw",
-        "_running",
-        "_seed",
-        "_usage",
-        "_usage_told",
-        "_write",
-        "_writer",
-        "ends_in_order",
-        "failure",
-        "has_finish",
-        "is_over",
-        "model",
-        "odd",
-        "profile",
-        "response_id",
+        "_allowance", "_asked", "_choices", "_count", "_echo", "_envelope", "_facts", "_json", "_raw",
+        "_running", "_seed", "_usage", "_usage_told", "_write", "_writer", "ends_in_order", "failure",
+        "has_finish", "is_over", "model", "odd", "profile", "response_id",
     )  # fmt: skip
 
     worked_at = 0
     is_paused = False
     """This wire asks for no continuation."""
+    _new_envelope = Envelope
 
     def __init__(
         self, call: Call, writer: Writer, profile: Profile, allowance: Allowance, echo: str, asked: int
@@ -90,10 +63,12 @@ class Chunks:
         self._asked = asked
         self._choices: dict[int, Choice] = {}
         self._json = JsonReader()
-        self._envelope = Envelope()
+        self._envelope: Envelope | None = None
+        """Made with the first lesson: short answers need none."""
         self._running = Choice(writer, 0, self._seed, allowance)
         """The choice that the envelope's pieces belong to; before any came, the one that will be first."""
-        self._write: Callable[[int, int, str], None] = writer.text
+        self._write: _Write
+        """Takes the envelope's pieces."""
         self._usage: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self._usage_told = False
@@ -112,8 +87,8 @@ class Chunks:
 
     def take_lone(self, data: bytes) -> bool:
         """Reads all that a read brought, if it is one framed event that the envelope knows. False: it is not."""
-        piece = self._envelope.lone_piece(data)
-        if piece is None or self.failure is not None:
+        envelope = self._envelope
+        if envelope is None or self.failure is not None or (piece := envelope.lone_piece(data)) is None:
             return False
         if piece:
             self._write(self._running.index, self._running.block, piece)
@@ -125,7 +100,7 @@ class Chunks:
         Raises ValueError where it is no JSON, and TooMuch.
         """
         data, envelope = event.data, self._envelope
-        piece = envelope.piece(data) if event.event == "message" else None
+        piece = envelope.piece(data) if envelope is not None and event.event == "message" else None
         if piece is not None:
             if piece:
                 self._write(self._running.index, self._running.block, piece)
@@ -135,13 +110,16 @@ class Chunks:
             self.odd = chunk
             return False
         before = self._writer.seq
-        if not (event.event == "message" and self._take_plain(chunk)):
+        if not (before > 1 and event.event == "message" and self._take_plain(chunk)):
             self.take_chunk(chunk, event.event)
         # Invariant: an envelope that knows a chunk writes to a block that is still open and plain.
-        if self._running.block != envelope.block or not self._running.is_plain or self._json.holds:
-            envelope.forget()
+        if envelope is not None:
+            running = self._running
+            if running.block != envelope.block or not running.is_plain or self._json.holds:
+                envelope.forget()
         # Not from an answer's first delta: a lesson costs as much as several parsed chunks.
-        if before > 1 and envelope.is_eager and self._writer.seq == before + 1 and not self._json.holds:
+        eager = envelope is None or envelope.is_eager
+        if before > 1 and eager and self._writer.seq == before + 1 and not self._json.holds:
             self._learn(data, chunk)
         return True
 
@@ -186,13 +164,17 @@ class Chunks:
         choices = chunk.get("choices")
         # Nothing but what a chunk must have: no error, and no usage in an odd place, can stand in it.
         plain = event == "message" and chunk.keys() <= _PLAIN and _are_plain(choices)
-        if chunk.get("usage") or not plain:
+        if not plain:
             self._take_usage(chunk)
+        elif chunk.get("usage"):
+            self._renew_counts(counts_given(chunk["usage"]))
+        finishes = False
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict):
-                self._take_choice(choice)
-        if self.failure is None and (self.has_finish or not plain):
-            self.failure = (None if plain else error_in_chunk(chunk, event)) or self._failing_finish()
+            if isinstance(choice, dict) and self._take_choice(choice):
+                finishes = self.has_finish = True
+        if self.failure is None and (finishes or not plain):
+            error = None if plain else error_in_chunk(chunk, event)
+            self.failure = error or (self._failing_finish() if finishes else None)
             self.ends_in_order = self.failure is not None and _is_finished(choices)
         if self.failure is None and self._allowance.is_spent:
             self.failure = too_much(self._allowance)
@@ -256,8 +238,8 @@ class Chunks:
 
     def answer(self) -> Answer:
         ends = [
-            ChoiceEnd(index=choice.index, reason=choice.reason(), raw=choice.finish)
-            for choice in sorted(self._choices.values(), key=lambda choice: choice.index)
+            ChoiceEnd(index=index, reason=choice.reason(), raw=choice.finish)
+            for index, choice in sorted(self._choices.items())
             if choice.finish is not None
         ]
         return Answer(
@@ -270,7 +252,8 @@ class Chunks:
 
     def _counted(self) -> Usage:
         """The newest counts; made once, as the last delta and the answer both tell them."""
-        source: UsageSource = "partial" if self.failure or (self.is_open and not self.is_over) else "provider"
+        is_whole = self.failure is None and (self.is_over or not self.is_open)
+        source: UsageSource = "provider" if is_whole else "partial"
         if self._count is None or self._count.source != source:
             self._count = usage_of(self._usage, source, self.profile.excludes_reasoning)
         return self._count
@@ -290,8 +273,14 @@ class Chunks:
         said = [name for name, value in delta.items() if value and name != "role"]
         path = _path_of_piece(said[0], delta) if len(said) == 1 else None
         write = choice.continues(said[0]) if choice and path else None
-        if choice and path and write and self._envelope.learn(data, chunk, path):
-            self._running, self._write, self._envelope.block = choice, write, choice.block
+        if choice and path and write:
+            self._teach(data, chunk, path, choice, write)
+
+    def _teach(self, data: bytes, chunk: dict[str, Any], path: Path, choice: Choice, write: _Write) -> None:
+        """The pieces of later events like this one go to `write`, if the envelope can tell them."""
+        envelope = self._envelope = self._envelope or self._new_envelope()
+        if envelope.learn(data, chunk, path):
+            self._running, self._write, envelope.block = choice, write, choice.block
 
     def _failing_finish(self) -> ErrorEvidence | None:
         failing = self.profile.failing_finishes
@@ -302,25 +291,32 @@ class Chunks:
 
     def _take_usage(self, chunk: dict[str, Any]) -> None:
         for usage in usages_in(chunk):
-            self._count = None
-            replace_counts(self._usage, usage)
+            self._renew_counts(usage)
 
-    def _take_choice(self, given: dict[str, Any]) -> None:
+    def _renew_counts(self, usage: dict[str, Any]) -> None:
+        self._count = None
+        replace_counts(self._usage, usage)
+
+    def _take_choice(self, given: dict[str, Any]) -> bool:
+        """True: it brought a finish reason."""
         choice = self._choice(given.get("index"))
         if choice is None:
-            return
+            return False
         delta, message = given.get("delta"), given.get("message")
         if isinstance(delta, dict):
-            choice.take(delta, given.get("logprobs"))
-            self._annotate(delta)
+            if delta or given.get("logprobs"):
+                choice.take(delta, given.get("logprobs"))
+                self._annotate(delta)
         elif isinstance(message, dict):
             choice.take_message(message, given.get("logprobs"))
             self._annotate(message)
         elif isinstance(given.get("text"), str):
             choice.take({"content": given["text"]}, given.get("logprobs"))
         finish = given.get("finish_reason")
-        if isinstance(finish, str) and finish.lower() not in _NO_FINISH:
-            choice.finish, self.has_finish = finish, True
+        if not isinstance(finish, str) or finish.lower() in _NO_FINISH:
+            return False
+        choice.finish = finish
+        return True
 
     def _choice(self, given: Any) -> Choice | None:
         """The choice of this index, 0 where there is none. None after a failure: an index out of all range."""

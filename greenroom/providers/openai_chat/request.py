@@ -54,7 +54,8 @@ def request_body(call: Call, profile: Profile, resume: RetryState | None = None)
     for name, here in profile.renames.items():
         if name in body:
             body[here] = body.pop(name)
-    body.update(thaw(request.extra_body))
+    if request.extra_body:
+        body.update(thaw(request.extra_body))
     return body
 
 

@@ -1,6 +1,6 @@
 """Messages as the turns of the chat wire, and the turn that asks a server to go on with a cut answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from greenroom.messages.frozen import thaw
@@ -13,12 +13,18 @@ from greenroom.providers.wire.foreign import is_foreign
 
 CARRIED = carried()
 """Which parts a turn of each role can carry. Reasoning that a server does not want back is left out."""
+_SAID = {role: types - {"tool_result"} for role, types in CARRIED.items()}
 
 _GO_ON = "Continue your last message exactly where it stops. Repeat nothing of it and add no remark."
 
 
 def wire_turns(messages: Sequence[Message], profile: Profile) -> list[dict[str, Any]]:
-    return [turn for message in messages for turn in _turns(message, profile)]
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        turns += result_turns(message)
+        if (turn := _turn(message, profile)) is not None:
+            turns.append(turn)
+    return turns
 
 
 def continue_answer(body: dict[str, Any], resume: RetryState, profile: Profile) -> None:
@@ -37,24 +43,28 @@ def continue_answer(body: dict[str, Any], resume: RetryState, profile: Profile) 
         body[profile.max_tokens_field] = max(1, body[profile.max_tokens_field] - spent)
 
 
-def result_turns(message: Message) -> Iterator[dict[str, Any]]:
+def result_turns(message: Message) -> list[dict[str, Any]]:
     """A turn of several tool results is several turns here."""
-    for result in tool_results(message):
-        yield {"role": "tool", "tool_call_id": result.tool_call_id, "content": result.content}
+    return [
+        {"role": "tool", "tool_call_id": result.tool_call_id, "content": result.content}
+        for result in tool_results(message)
+    ]
 
 
-def _turns(message: Message, profile: Profile) -> Iterator[dict[str, Any]]:
-    yield from result_turns(message)
+def _turn(message: Message, profile: Profile) -> dict[str, Any] | None:
+    """What it says beside tool results; None: nothing."""
     if message.role == "assistant":
-        yield _assistant(message, profile)
-    elif message.role != "tool" and any(part.type in ("text", "image") for part in message.content):
-        role = "system" if message.role == "developer" and not profile.developer_role else message.role
-        yield _named(message, {"role": role, "content": content_of(message)})
+        return _assistant(message, profile)
+    if message.role == "tool" or not any(part.type in ("text", "image") for part in message.content):
+        return None
+    role = "system" if message.role == "developer" and not profile.developer_role else message.role
+    return _named(message, {"role": role, "content": content_of(message)})
 
 
 def content_of(message: Message) -> Any:
     """A string where it is one text: older servers take nothing else."""
-    parts = [part for part in message.content if part.type in CARRIED[message.role] - {"tool_result"}]
+    said = _SAID[message.role]
+    parts = [part for part in message.content if part.type in said]
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return parts[0].text
     return [_part(part) for part in parts]

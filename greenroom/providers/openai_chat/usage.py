@@ -24,7 +24,8 @@ def usage_of(
     made = count_in(raw, "completion_tokens", "output_tokens")
     total = count_in(raw, "total_tokens")
     reasoning = count_in(completion, "reasoning_tokens")
-    reasoning = count_in(raw, "reasoning_tokens") if reasoning is None else reasoning
+    if reasoning is None:
+        reasoning = count_in(raw, "reasoning_tokens")
     if reasoning and made is not None:
         if total is not None and given is not None:
             excludes_reasoning = given + made + reasoning == total

@@ -70,21 +70,21 @@ class TextChunks(Chunks):
         if any(chunk.get(name) for name in ("usage", "x_groq", "error")) or first.get("logprobs"):
             return
         choice = self._choices[self._writer.deltas[-1].index]
-        if choice.kind == "text" and choice.is_plain and self._envelope.learn(data, chunk, _PIECE):
-            self._running, self._envelope.block, self._write = choice, choice.block, self._writer.text
+        if choice.kind == "text" and choice.is_plain:
+            self._teach(data, chunk, _PIECE, choice, self._writer.text)
 
     @override
-    def _take_choice(self, given: dict[str, Any]) -> None:
+    def _take_choice(self, given: dict[str, Any]) -> bool:
         text, logprobs = given.get("text"), given.get("logprobs")
         if not isinstance(text, str) or (not text and isinstance(given.get("delta"), dict)):
-            super()._take_choice(given)
-            return
+            return super()._take_choice(given)
         delta: dict[str, Any] = {"content": text}
         delta.update({name: given[name] for name in _REASONING if given.get(name)})
-        super()._take_choice({**given, "delta": delta, "logprobs": logprobs if text else None})
+        finishes = super()._take_choice({**given, "delta": delta, "logprobs": logprobs if text else None})
         if not text and isinstance(logprobs, dict) and any(logprobs.values()):
             # A token without text of its own: a part of a character, the end of the text.
             self._say_logprobs(given.get("index"), logprobs)
+        return finishes
 
     def _say_logprobs(self, index: Any, logprobs: dict[str, Any]) -> None:
         choice = self._choices.get(index if type(index) is int and index in self._choices else 0)

@@ -59,14 +59,11 @@ class Body:
         if self.mode == "error":
             self.held += data[: max(0, ERROR_BODY_BYTES - len(self.held))]
             return b""
-        self.held += data
-        if self.mode == "unknown":
-            start = data.lstrip(TAG_BYTES)[:1]
-            if not start:
-                return b""
+        if self.mode == "unknown" and (start := data.lstrip(TAG_BYTES)[:1]):
             if start not in self._whole_starts:
                 self.mode = "events"
-                data, self.held = bytes(self.held), bytearray()
-                return data
+                held, self.held = self.held, bytearray()
+                return bytes(held) + data if held else data
             self.mode = "body"
+        self.held += data
         return b""

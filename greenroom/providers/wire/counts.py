@@ -33,18 +33,18 @@ def replace_counts(usage: dict[str, Any], newer: dict[str, Any]) -> None:
 
 def whole_number(value: Any) -> int | None:
     """A number that is not negative, also as 3.0 or "3"; None for anything else."""
-    is_number = (
-        type(value) is int
-        or (type(value) is float and value.is_integer())
-        or (type(value) is str and value.isascii() and value.isdigit() and len(value) < 20)
-    )
-    number = int(value) if is_number else -1
-    return number if 0 <= number < _MAX_COUNT else None
+    if type(value) is not int:
+        is_number = (type(value) is float and value.is_integer()) or (
+            type(value) is str and value.isascii() and value.isdigit() and len(value) < 20
+        )
+        value = int(value) if is_number else -1
+    return value if 0 <= value < _MAX_COUNT else None
 
 
 def count_in(raw: dict[str, Any], *names: str) -> int | None:
     """The first of these that is a count."""
-    for name in names:
-        if name in raw and (count := whole_number(raw[name])) is not None:
-            return count
+    if raw:
+        for name in names:
+            if name in raw and (count := whole_number(raw[name])) is not None:
+                return count
     return None

@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 from greenroom.messages.invalid import InvalidInput, Problem
 from greenroom.messages.options import StreamingOptions
-from greenroom.messages.parts import Part, ToolCallPart
+from greenroom.messages.parts import Part, TextPart, ToolCallPart
 from greenroom.messages.request import ChatRequest
 from greenroom.providers.left_out import say_left_out
 from greenroom.providers.wire.foreign import is_foreign
@@ -48,6 +48,15 @@ def refuse_or_say(
     if refused:
         raise InvalidInput(f"request to {taker}", refused)
     say_left_out(taker, [*unsupported, *left_out])
+
+
+def text_alone(request: ChatRequest) -> bool:
+    """No turn holds anything but text, as in most requests. Then none is of the role `tool`."""
+    for message in request.messages:
+        for part in message.content:
+            if part.__class__ is not TextPart:
+                return False
+    return True
 
 
 def empty_turns(request: ChatRequest, carried: Carried, wire: str) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from greenroom.messages.delta_drafts import reasoning_delta, text_delta, tool_call_delta
+from greenroom.messages.delta_drafts import reasoning_delta, text_delta, tool_call_delta, usage_delta
 from greenroom.messages.deltas import (
     Delta,
     ProviderItem,
@@ -10,7 +10,6 @@ from greenroom.messages.deltas import (
     RefusalDelta,
     ToolCallCompleted,
     ToolCallStarted,
-    UsageDelta,
 )
 from greenroom.messages.frozen import EMPTY_MAP, FrozenMap
 from greenroom.messages.usage import Usage
@@ -75,7 +74,9 @@ class Writer:
         self.deltas.append(ProviderItem(**self._shared(index), wire=wire, item=item))
 
     def usage(self, usage: Usage) -> None:
-        self.deltas.append(UsageDelta(**self._shared(0), usage=usage))
+        seq = self.seq
+        self.deltas.append(usage_delta(self._ids, seq, 0, self._received_at, EMPTY_MAP, usage))
+        self.seq = seq + 1
 
     def raw(self, event: str, data: FrozenMap) -> None:
         self.deltas.append(RawDelta(**self._shared(0), event=event, data=data))

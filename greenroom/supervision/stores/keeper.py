@@ -214,6 +214,9 @@ class StateKeeper(LoopActor):
                 # Asked again until there is an answer: then it writes again.
                 if self._waiting:
                     self._call(Measure(), "size")
+            case ("take", stream_id, answer):
+                self._ledger.taken.pop(stream_id, None)
+                answer.set_exception(error)
             case (*_, answer):
                 answer.set_exception(error)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from greenroom.actors.job import Job
 from greenroom.messages.failures import ErrorEvidence, Failure
+from greenroom.messages.retry_state import Checkpoint
 from greenroom.messages.stored import Change, Drop, Progress, StreamFacts, Write
 
 PENDING_MAX = 4096
@@ -165,7 +166,7 @@ class Ledger:
     def _live(self, kept: Kept, at: float) -> tuple[Write, Any]:
         mark = kept.now()
         checkpoint, pieces = kept.job.gate.unsaved(kept.confirmed_seq)
-        progress = Progress(checkpoint, kept.job.history.records, kept.job.history.model)
+        progress = _progress(kept.job, checkpoint)
         write = Write(
             kept.job.stream_id, None if kept.stored else facts_of(kept.job), progress, kept.confirmed_seq, pieces,
             at, kept.job.options.state_ttl_s,
@@ -228,11 +229,16 @@ def facts_of(job: Job) -> StreamFacts:
     )  # fmt: skip
 
 
+def _progress(job: Job, checkpoint: Checkpoint, failure: Failure | None = None) -> Progress:
+    at = None if job.plan is None else (job.target.provider, job.target.model)
+    return Progress(checkpoint, job.history.records, job.history.model, failure, at)
+
+
 def _ended(kept: Kept, at: float, failure: Failure | None) -> Write:
     """Its last state. The journal is the truth by now: what was stored and never delivered is taken back."""
     job, checkpoint = kept.job, kept.job.gate.checkpoint
     after_seq = min(kept.confirmed_seq, checkpoint.seq)
-    progress = Progress(checkpoint, job.history.records, job.history.model, failure)
+    progress = _progress(job, checkpoint, failure)
     return Write(
         job.stream_id, None if kept.stored else facts_of(job), progress, after_seq,
         job.gate.journal.pieces(after_seq), at, job.options.state_ttl_s, live=False,

@@ -10,7 +10,9 @@ from greenroom.messages.failures import Failure
 from greenroom.messages.retry_state import AttemptRecord, Checkpoint
 from greenroom.messages.stored import Piece, Progress, StoredStream, StreamFacts, without_echoes
 
-_Progress = tuple[Checkpoint, tuple[AttemptRecord, ...], str | None, Failure | None]
+_Progress = tuple[
+    Checkpoint, tuple[AttemptRecord, ...], str | None, Failure | None, tuple[str, str] | None
+]  # fmt: skip
 _Pieces = tuple[tuple[Delta, tuple[int, ...] | None], ...]
 
 
@@ -37,7 +39,7 @@ def facts_json(facts: StreamFacts) -> str:
 
 def progress_json(progress: Progress) -> str:
     failure = None if progress.failure is None else without_echoes(progress.failure)
-    told = (progress.checkpoint, progress.attempts, progress.model_answered, failure)
+    told = (progress.checkpoint, progress.attempts, progress.model_answered, failure, progress.at)
     return _progress().dump_json(told).decode()
 
 
@@ -58,7 +60,7 @@ def stored_stream(
 
     Raises ValueError where one is not what we write.
     """
-    checkpoint, attempts, answered, failure = _progress().validate_json(progress)
+    checkpoint, attempts, answered, failure, at = _progress().validate_json(progress)
     read = [piece for text in pieces for piece in pieces_of(text)]
     last_seq = read[-1].delta.seq if read else 0
     if last_seq < checkpoint.seq:
@@ -66,6 +68,6 @@ def stored_stream(
     # The row of a stream that only says more lags behind its pieces.
     checkpoint = checkpoint._replace(seq=last_seq)
     return StoredStream(
-        StreamFacts.model_validate_json(facts), Progress(checkpoint, attempts, answered, failure),
+        StreamFacts.model_validate_json(facts), Progress(checkpoint, attempts, answered, failure, at),
         tuple(read), *times, live,
     )  # fmt: skip

@@ -25,7 +25,8 @@ class Recovering:
         """Streams that failed, or whose process ended under them, oldest first, and whether they can go on.
 
         With the store in memory those that failed in this process; with a file also what former processes left.
-        Each stays for its `state_ttl_s` from its last change. Raises RetryStoreError where the store cannot be
+        One that has just failed may be among them a moment later. Each stays for its `state_ttl_s` from its last
+        change. Raises RetryStoreError where the store cannot be
         read, SystemStopped and SystemDown as `stream` does.
         """
         self._check_open()
@@ -79,7 +80,7 @@ class Recovering:
     def _check_open(self) -> None:
         raise NotImplementedError
 
-    def _prospect(self, facts: StreamFacts) -> Prospect:
+    def _prospect(self, stored: StoredStream) -> Prospect:
         """What this system can do for such a request."""
         raise NotImplementedError
 

@@ -40,8 +40,8 @@ def state_of(stored: StoredStream) -> RetryState:
         spent = spent + record.usage
     return RetryState(
         stream_id=facts.stream_id, request_id=facts.request_id, request=facts.request,
-        epoch=progress.checkpoint.epoch, attempts=progress.attempts, provider=facts.provider,
-        model_asked=facts.model, model_answered=progress.model_answered,
+        epoch=progress.checkpoint.epoch, attempts=progress.attempts, provider=stored.place[0],
+        model_asked=stored.place[1], model_answered=progress.model_answered,
         delivered_seq=progress.checkpoint.seq, delivered_text=stands.text, delivered_parts=stands.parts,
         open_block=stands.open_block, response_id=progress.checkpoint.response_id,
         cursor=progress.checkpoint.cursor, deadline_left_s=facts.options.deadline_s, spent=spent,
@@ -68,7 +68,16 @@ def restore(job: Job, stored: StoredStream, after_seq: int | None) -> None:
     job.history.records, job.history.model = stored.progress.attempts, stored.progress.model_answered
     job.history.last_failure = stored.progress.failure
     job.resumed = state_of(stored)
+    _go_back(job, stored)
     _repeat(job, job.channel, after_seq)
+
+
+def _go_back(job: Job, stored: StoredStream) -> None:
+    """What was delivered is gone on with where it was said; without any of it a route begins anew."""
+    if job.plan is not None and stored.progress.checkpoint.committed_epoch:
+        places = [(hop.target.provider, hop.target.model) for hop in job.hops]
+        if stored.place in places:
+            job.go_to(places.index(stored.place))
 
 
 def _repeat(job: Job, channel: Channel, after_seq: int | None) -> None:
@@ -90,7 +99,7 @@ def recoverable(stored: StoredStream, prospect: Prospect, at: float) -> Recovera
     facts, progress, stands = stored.facts, stored.progress, _standing(stored)
     mode, why = _way_on(stored, stands, prospect)
     return RecoverableStream(
-        stream_id=facts.stream_id, request_id=facts.request_id, provider=facts.provider, model=facts.model,
+        stream_id=facts.stream_id, request_id=facts.request_id, provider=stored.place[0], model=stored.place[1],
         outcome="failed" if progress.failure is not None else "interrupted", failure=progress.failure,
         delivered_seq=progress.checkpoint.seq, delivered_text=stands.text,
         attempts=len(progress.attempts), started_at=facts.started_at, updated_at=stored.updated_at,

@@ -96,7 +96,7 @@ def _mark_of(change: Write) -> tuple[Any, ...]:
     checkpoint, progress = change.progress.checkpoint, change.progress
     return (
         checkpoint.epoch, checkpoint[3:], len(progress.attempts), progress.model_answered, progress.failure,
-        change.ttl_s,
+        progress.at, change.ttl_s,
     )  # fmt: skip
 
 

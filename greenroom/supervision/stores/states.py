@@ -18,7 +18,7 @@ from greenroom.messages.options import Durability, StreamingOptions
 from greenroom.messages.recoverable import RecoverableStream
 from greenroom.messages.statistics import RetryStoreStatistics
 from greenroom.messages.store_errors import RetryStoreError, StoreUnavailable
-from greenroom.messages.stored import StoredStream, StreamFacts
+from greenroom.messages.stored import StoredStream
 from greenroom.supervision.spec import ChildSpec
 from greenroom.supervision.stores.home import Apply, Close, StoreHome
 from greenroom.supervision.stores.keeper import CleanUp, GetStates, GiveBack, StateKeeper, TakeUp
@@ -81,15 +81,13 @@ class RetryStates:
     # ---- questions
 
     def recoverable(
-        self, prospect: Callable[[StreamFacts], Prospect], timeout_s: float
+        self, prospect: Callable[[StoredStream], Prospect], timeout_s: float
     ) -> tuple[RecoverableStream, ...]:
         """All that does not run, oldest change first; what cannot be read is left out."""
         states = self._cell.ref.ask(GetStates(), timeout=timeout_s)
         at = self._clock.wall_s()
         return tuple(
-            recoverable(state, prospect(state.facts), at)
-            for state in states
-            if isinstance(state, StoredStream)
+            recoverable(state, prospect(state), at) for state in states if isinstance(state, StoredStream)
         )
 
     def clean_up(self, timeout_s: float) -> int:

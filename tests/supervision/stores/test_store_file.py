@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -335,7 +336,9 @@ def test_pages_that_are_damaged_while_it_is_in_use(tmp_path: Path) -> None:
 def as_somebody(work: Callable[[], object]) -> str:
     """What a user without rights beyond his own is told; "" where nothing."""
     said, tell = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other tests may have left threads at their ends
+        child = os.fork()
     if child == 0:
         told = ""
         try:

@@ -158,7 +158,9 @@ def test_every_request_and_delta_comes_back_equal(case: StoreCase, facts: st.Dat
         update={"request": facts.draw(strategies.requests()), "options": facts.draw(strategies.options)}
     )
     attempts = tuple(facts.draw(st.lists(strategies.attempts, max_size=2)))
-    progress = Progress(Checkpoint(1, len(pieces), 9, 1, 1, "id", "cursor"), attempts, "answered", None)
+    progress = Progress(
+        Checkpoint(1, len(pieces), 9, 1, 1, "id", "cursor"), attempts, "answered", None, ("p", "m")
+    )
     store.apply([Write("a", told, progress, 0, pieces, 1.0, TTL_S)])
     state = store.load("a")
     assert isinstance(state, StoredStream)
