@@ -17,7 +17,7 @@ class ModelPlace:
     target: Target
     """`model` is empty."""
     api_keys: Any
-    """The provider's ApiKeys: of several the first that does not rest is used; a callable is asked before each fetch."""
+    """The provider's ApiKeys: the first that does not rest is used; a callable is asked before each fetch."""
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     source: Callable[[], ModelSource]
     """Called in the thread of each fetch: what it needs is loaded there."""
