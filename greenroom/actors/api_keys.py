@@ -86,11 +86,18 @@ class ApiKeys:
         """The living actor that is to be asked for the key; None where the keys are known."""
         return None if self._asker is None else self._asker()
 
-    def draw(self, now_s: float) -> Drawn | None:
-        """The next key that does not rest, or the one whose rest ends first. None: the server needs none."""
+    def draw(self, now_s: float, same: int | None = None) -> Drawn | None:
+        """The next key that does not rest, or the one whose rest ends first. None: the server needs none.
+
+        `same`: the number of the key that is to be used again, out of turn, if it does not rest: what a provider
+        keeps belongs to the project of the key that it was made with.
+        """
         keys = self._keys
         if len(keys) < 2:
             return Drawn(None, keys[0].secret.get_secret_value()) if keys else None
+        # Of a stored stream the list may have been another.
+        if same is not None and same <= len(keys) and keys[same - 1].until_s <= now_s:
+            return Drawn(same, keys[same - 1].secret.get_secret_value())
         turn = [(self._last + step) % len(keys) for step in range(1, len(keys) + 1)]
         # min() keeps the first of equals: whose turn it is.
         at = self._last = min(turn, key=lambda at: max(keys[at].until_s, now_s))

@@ -90,6 +90,10 @@ class History:
         )  # fmt: skip
         self.records = (*self.records, record)
 
+    def key_of(self, provider: str) -> int | None:
+        """Which of this provider's keys was used last."""
+        return next((record.key for record in reversed(self.records) if record.provider == provider), None)
+
     @property
     def spent(self) -> Usage:
         """Usage of all attempts together.

@@ -21,11 +21,11 @@ class Keyed(LoopActor):
     _key_timeout_s = 0.0
     _key_of = ""
 
-    def take_key(self, keys: ApiKeys, target: Target, timeout_s: float) -> None:
-        """Where the key is a callable's, the answer comes as mail, within the time."""
+    def take_key(self, keys: ApiKeys, target: Target, timeout_s: float, same: int | None = None) -> None:
+        """Where the key is a callable's, the answer comes as mail, within the time. `same`: see ApiKeys.draw."""
         asker = keys.asker
         if asker is None:
-            drawn = keys.draw(self.clock.now_s())
+            drawn = keys.draw(self.clock.now_s(), same)
             if drawn is None:
                 self.have_key(None)
                 return

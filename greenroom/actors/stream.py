@@ -46,7 +46,10 @@ class StreamActor(StreamEnding):
     def on_start(self) -> None:
         self._tell = StreamTeller(self.events, self.clock, self.path, self._job, self._epoch)
         self._gate.producer = self.ref
-        self.take_key(self._job.api_keys, self._job.target, self._options.connect_timeout_s)
+        job, resume = self._job, self._resume
+        reads_on = resume is not None and resume.mode == "server_cursor"
+        same = job.history.key_of(job.target.provider) if reads_on else None
+        self.take_key(job.api_keys, job.target, self._options.connect_timeout_s, same)
 
     def on_failure(self, *_: Any) -> None:
         self._let_go()

@@ -34,6 +34,8 @@ class Unwanted:
     codec: Any
     connection: "Ref[Any]"
     api_keys: ApiKeys
+    key: int | None
+    """Which of several it was asked with."""
     response_id: str
 
 
@@ -43,7 +45,8 @@ def unwanted(job: Job, epoch: int, response_id: str | None) -> Unwanted | None:
         return None
     if not job.capabilities(job.target).server_cursor:
         return None
-    return Unwanted(job.call(epoch, None), job.codec, job.connection, job.api_keys, response_id)
+    key = job.history.key_of(job.target.provider)
+    return Unwanted(job.call(epoch, None), job.codec, job.connection, job.api_keys, key, response_id)
 
 
 class ServerCancel(Keyed):
@@ -61,7 +64,7 @@ class ServerCancel(Keyed):
         self._tell = ScopeTeller(self.events, self.clock, self.path, self._job)
         self._began_s = self.clock.now_s()
         self.timer(TIMEOUT_S, Overdue())
-        self.take_key(self._answer.api_keys, self._answer.call.target, TIMEOUT_S)
+        self.take_key(self._answer.api_keys, self._answer.call.target, TIMEOUT_S, self._answer.key)
 
     def on_stop(self) -> None:
         if self._wire is not None:

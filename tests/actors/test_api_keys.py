@@ -50,6 +50,14 @@ def test_where_all_rest_the_one_whose_rest_ends_first_is_tried() -> None:
     assert ring.first() == "sk-2"
 
 
+def test_the_same_key_may_be_asked_for_out_of_turn_while_it_serves() -> None:
+    ring = keys(3)
+    assert [ring.draw(0.0, 3), ring.draw(0.0), ring.draw(0.0, 1)] == [(3, "sk-3"), (1, "sk-1"), (1, "sk-1")]
+    ring.refused(3, "rate_limit", 5.0, 0.0)
+    assert [ring.draw(1.0, 3), ring.draw(1.0, 9)] == [(2, "sk-2"), (1, "sk-1")]
+    assert keys(1).draw(0.0, 3) == (None, "sk-1")
+
+
 @pytest.mark.parametrize("error_class", sorted(RESTS))
 def test_each_further_refusal_doubles_the_rest_and_an_answer_forgets_them(error_class: ErrorClass) -> None:
     ring, rest, now_s, waits = keys(2), RESTS[error_class], 0.0, []

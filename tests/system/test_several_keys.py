@@ -16,10 +16,10 @@ from greenroom import (
     StreamingOptions,
     SystemConfig,
 )
-from greenroom.providers.simulator import Script, Simulator
+from greenroom.providers.simulator import Cut, Script, Simulator
 
 from request_path import EventLog
-from tests_system import LIMIT_S
+from tests_system import LIMIT_S, wait_until
 
 GOOD, BAD = "sk-good", "sk-bad"
 FINE = Script(text="one two three")
@@ -119,3 +119,29 @@ def test_refusals_of_keys_open_no_breaker() -> None:
         for _ in range(4):
             ask(system)
         assert [each.endpoint.state for each in system.status().providers] == ["closed"]
+
+
+def test_what_a_provider_keeps_is_asked_for_with_the_key_that_it_was_made_with() -> None:
+    options = StreamingOptions(backoff_initial_s=0.01, server_resume=True)
+    events = EventLog()
+    with Simulator(Script(text="one two", delta_interval_s=5.0)) as simulator:
+        simulator.enqueue(Script(text="one two three", cut=Cut(after_deltas=2)))
+        system_config = SystemConfig(
+            providers={
+                "sim": ProviderConfig(
+                    kind="openai-responses", profile="openai-responses", base_url=simulator.base_url,
+                    api_key=["sk-1", "sk-2", "sk-3"],
+                )
+            },
+            options=options,
+        )  # fmt: skip
+        with ActorSystem.start(system_config, events=events) as system:
+            read_on = ask(system)
+            stream = system.stream(ChatRequest(model="sim/x", messages="Count"))
+            next(iter(stream))
+            stream.cancel()
+            wait_until(lambda: bool(events.of("stream.server_cancel")))
+        assert read_on.text == "one two three"
+        assert [each.key for each in read_on.attempts] == [1, 1]
+        assert [record.method for record in simulator.requests] == ["POST", "GET", "POST", "POST"]
+        assert bearers(simulator) == ["sk-1", "sk-1", "sk-2", "sk-2"]
