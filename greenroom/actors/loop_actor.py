@@ -196,8 +196,8 @@ class LoopActor(LoopActorHooks):
     def stop(self) -> None:
         """The actor ends when it has handled the mail that waits now."""
         life = self._life
-        if life.cell.empty():
-            # Nothing would come before a letter to itself.
+        if life.home.turn.running is life.cell and life.cell.empty():
+            # In its own turn, and nothing would come before a letter to itself.
             life.exit("normal", None)
         else:
             self.actor_ref.tell(ActorStop())

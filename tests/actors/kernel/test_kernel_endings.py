@@ -156,3 +156,67 @@ def test_a_pass_that_fails_is_followed_by_the_next(monkeypatch: pytest.MonkeyPat
         other = dispatcher.spawn(Idle)
         assert other.ask("b", timeout=WAIT_S) == "b"
         monkeypatch.setattr(dispatcher, "turn", turn)
+
+
+class Stopping(LoopActor):
+    """Notes what it handles; told to, it asks for its end: in its own turn, or through who calls it."""
+
+    seen: list[Any]
+
+    def on_start(self) -> None:
+        type(self).seen = []
+
+    def on_stop(self) -> None:
+        self.seen.append("on_stop")
+
+    def on_receive(self, message: Any) -> Any:
+        self.seen.append(message)
+        match message:
+            case "stop":
+                self.stop()
+            case "stop behind a word to itself":
+                self.ref.tell("the word")
+                self.stop()
+            case "call me":
+                return self.stop
+        return None
+
+
+class Calling(LoopActor):
+    """Calls what it is given, in its own turn."""
+
+    def on_receive(self, message: Any) -> Any:
+        return message()
+
+
+@pytest.mark.parametrize(
+    ("told", "handled"),
+    [
+        (["stop"], ["stop", "on_stop"]),
+        (["stop", "late"], ["stop", "late", "on_stop"]),
+        (
+            ["stop behind a word to itself"],
+            ["stop behind a word to itself", "the word", "on_stop"],
+        ),
+    ],
+)
+def test_a_stop_of_its_own_comes_behind_the_mail_that_waits(told: list[str], handled: list[str]) -> None:
+    with running_dispatcher() as dispatcher:
+        stopping = dispatcher.spawn(Stopping)
+        dispatcher.wait_idle()
+        # In one call on its thread: the actor has no turn between them.
+        dispatcher.call(lambda: [stopping.tell(message) for message in told])
+        dispatcher.wait_idle()
+        assert Stopping.seen == handled
+        assert not stopping.is_alive()
+        assert dispatcher.statistics().actors == 0
+
+
+def test_an_actor_that_is_stopped_in_anothers_turn_ends_too() -> None:
+    with running_dispatcher() as dispatcher:
+        stopping, calling = dispatcher.spawn(Stopping), dispatcher.spawn(Calling)
+        stop = stopping.ask("call me", timeout=WAIT_S)
+        calling.ask(stop, timeout=WAIT_S)
+        dispatcher.wait_idle()
+        assert Stopping.seen == ["call me", "on_stop"]
+        assert (stopping.is_alive(), calling.is_alive()) == (False, True)
