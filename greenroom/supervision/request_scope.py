@@ -131,7 +131,8 @@ class RequestScope(RequestEnding):
 
     @receives(AttemptOver)
     def on_attempt_over(self, over: AttemptOver) -> None:
-        if over.epoch != self._epoch:
+        # Two come of a stream that died as the store told that all of it was kept: the first counts.
+        if over.epoch != self._epoch or self._state != "running":
             return
         if self._stream is None:
             self._attempt_ended(over)
@@ -365,8 +366,7 @@ class RequestScope(RequestEnding):
         if self._back_off is not None:
             self._back_off.cancel()
         if self._start.mode == "server_cursor" and self._start.resume is not None:
-            kept = unwanted(self._job, self._epoch, self._start.resume.response_id)
-            self._cancel_there(kept)
+            self._cancel_there(unwanted(self._job, self._epoch, self._start.resume.response_id))
         self._end_stopped(NO_ANSWER)
 
     def _end_stopped(self, answer: Answer) -> None:

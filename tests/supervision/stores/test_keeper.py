@@ -436,3 +436,27 @@ def test_a_round_that_is_slower_than_the_interval_comes_to_all(rig: KeepingRig) 
         rig.ledger.written(batch)
     assert len(told) == 90
     rig.requests.ref.tell(CancelAll("caller"))
+
+
+def test_a_stream_that_dies_as_the_store_has_all_of_it_is_one_attempt(rig: KeepingRig) -> None:
+    options = PATIENT.replace(on_cut="reset", max_reconnect_attempts=1)
+    started, wire = rig.durable("before_deliver", options=options)
+    wire.send("t a")
+    rig.store.mood = "hangs"
+    wire.send("t b", "fail busy")
+    stream = rig.actor("/requests/s1/stream-1").ref
+
+    def at_once() -> None:
+        stream.kill()
+        rig.store.let_go()
+
+    # The scope hears of the death first, then of the end that the stream had waited for.
+    rig.dispatcher.call(at_once)
+    rig.settle()
+    rig.clock.advance(PATIENT.backoff_max_s)
+    rig.settle()
+    rig.wire.head().send("t c", "done").end()
+    rig.settle()
+    completion = started.stream.result(timeout=0)
+    assert completion.text == "c"
+    assert [(each.epoch, each.decision) for each in completion.attempts] == [(1, "reset"), (2, "completed")]
