@@ -200,7 +200,8 @@ def test_an_exception_out_of_progress_ends_pip_and_leaves_nothing(
     index.release.clear()
 
     def cancel(done: int, total: int) -> None:
-        if done > 0:
+        # A file of pip's own may grow before the wheel is asked for.
+        if done > 0 and index.half_sent.is_set():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
