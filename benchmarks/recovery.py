@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ class Watch:
                     self.waits_ms.append((actor.clock.now_s() - seen_s) * 1000)
                 asked.mark_sent()
 
-            opened(actor, replace(asked, mark_sent=sent))
+            opened(actor, asked._replace(mark_sent=sent))
 
         setattr(StreamActor, "_at_end", ended)  # noqa: B010
         Connection.handler_table[Open] = opens
