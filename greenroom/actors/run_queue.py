@@ -20,9 +20,6 @@ from greenroom.actors.watchdog import Watchdog
 PASS_S = 0.005
 """After this long the loop looks at its sockets again, however many cells have work."""
 
-ROUNDS = 8
-"""Of a pass: what follows at once from what came is done in it, so that who waits outside is woken once for it."""
-
 _log = logging.getLogger("greenroom.actors")
 
 
@@ -122,15 +119,11 @@ class RunQueue:
             self.loop.call_soon(self._pass, context=self._context)
 
     def _one_pass(self) -> None:
-        calls, ready, further = self._calls, self._ready, True
-        end_s = self.turn.stopwatch() + PASS_S
-        for _ in range(ROUNDS):
-            for _ in range(len(calls)):
-                self._run_call(*calls.popleft())
-            in_time = self._run_cells(len(ready), end_s)
-            further = bool(ready or calls)
-            if not further or not in_time:
-                break
+        calls, ready = self._calls, self._ready
+        for _ in range(len(calls)):
+            self._run_call(*calls.popleft())
+        self._run_cells(len(ready))
+        further = bool(ready or calls)
         if not further:
             # Before the end is told: a finaliser may run anywhere, and what it expects asks for another pass.
             self._awake = False
@@ -141,15 +134,15 @@ class RunQueue:
             # They were queued before the flag was down, and woke nobody.
             self._wake()
 
-    def _run_cells(self, count: int, end_s: float) -> bool:
-        """That many turns; False: the time of the pass is over."""
+    def _run_cells(self, count: int) -> None:
         ready, turn, watchdog = self._ready, self.turn, self.watchdog
+        end_s = turn.stopwatch() + PASS_S
         for _ in range(count):
             try:
                 cell = ready.popleft()
             except IndexError:
                 # The system is down, and another thread has buried the rest.
-                return False
+                return
             turn.begin(cell, self._slice_s)
             if watchdog.parked:
                 watchdog.unpark()
@@ -164,8 +157,7 @@ class RunQueue:
                 cell.scheduled = True
                 ready.append(cell)
             if ended_s > end_s:
-                return False
-        return True
+                return
 
     def _tell_pass_end(self) -> None:
         for told in self._pass_ends:
