@@ -1,7 +1,7 @@
 """A provider's keys: taken in turn, and one of several that the provider refuses rests while the others serve.
 
-How long a key rests: what the provider told, else doubling from the class's first rest to its longest. An answer
-to that key forgets it all. A single key never rests: nothing would be gained.
+How long a key rests: what the provider told, a second at least, else doubling from the class's first rest to its
+longest. An answer to that key forgets it all. A single key never rests: nothing would be gained.
 """
 
 import hashlib
@@ -43,6 +43,10 @@ RESTS: dict[ErrorClass, Rest] = {
 Ours: a limit counts in minutes at most; a quota or a revoked key changes when somebody has acted, and one request
 in ten minutes that another key answers unseen is a small price for noticing.
 """
+
+
+REST_MIN_S = 1.0
+"""Told to come back at once, requests would go round among refused keys as fast as these answer."""
 
 
 class Rested(NamedTuple):
@@ -120,8 +124,9 @@ class ApiKeys:
         if not was_resting:
             # Attempts under way together are refused together: that is one refusal.
             key.refusals += 1
-        rest_s = told_wait_s
-        if rest_s is None:
+        if told_wait_s is not None:
+            rest_s = max(told_wait_s, REST_MIN_S)
+        else:
             rest_s = min(rest.first_s * 2.0 ** min(key.refusals - 1, 30), rest.longest_s)
         key.until_s, key.error_class = max(key.until_s, now_s + rest_s), error_class
         return None if was_resting else Rested(number, len(self._keys), error_class, rest_s)

@@ -17,6 +17,11 @@ def unpriced(_provider: str, _model: str, _usage: Usage) -> float | None:
     return None
 
 
+def decided(records: tuple[AttemptRecord, ...]) -> tuple[str, ...]:
+    """What was decided after these attempts; one that completed, or was cancelled, needs no decision."""
+    return tuple(each.decision for each in records if each.decision not in ("completed", "cancelled"))
+
+
 class History:
     """Written by the request's scope; stands in its job, so that a crash of the scope loses none of it."""
 

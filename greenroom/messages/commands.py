@@ -218,6 +218,8 @@ class RequestOver(NamedTuple):
     attempts: int
     swapped: tuple[str, str, str] | None = None
     """Provider, model asked and model answered, where that was another one."""
+    decided: tuple[str, ...] = ()
+    """What was decided after its attempts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ class RequestStatistics(Value):
     failed_total: int
     cancelled_total: int
     attempts_total: int
+    decided_total: FrozenMap = EMPTY_MAP
+    """What was decided after attempts, of requests that have ended: how often retry, adjust, continue, resume,
+    fall_back, reset and give_up. An attempt that completed, or was cancelled, needs no decision."""
 
 
 class RuntimeStatistics(Value):

@@ -16,6 +16,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from greenroom.actors.history import decided
 from greenroom.messages.commands import RequestOver
 from greenroom.messages.completion import Completion
 from greenroom.messages.contracts import Clock, EventSink, Target
@@ -60,7 +61,10 @@ def request_over(target: Target, completion: Completion[Any], attempts: int) -> 
     swapped = None
     if completion.model is not None and completion.model_matches is False:
         swapped = (target.provider, target.model, completion.model)
-    return RequestOver(completion.stream_id, completion.outcome, attempts, swapped)
+    told = completion.attempts
+    at_once = len(told) == 1 and completion.outcome == "completed"
+    after = () if at_once else decided(told)
+    return RequestOver(completion.stream_id, completion.outcome, attempts, swapped, after)
 
 
 class Mismatches:

@@ -5,11 +5,13 @@ its channel is closed with what was delivered, class `bug`; when this actor cras
 Admission mail is bounded by `max_streams`.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from greenroom.actors.claims import Timer
 from greenroom.actors.handlers import receives
+from greenroom.actors.history import decided
 from greenroom.actors.job import Job
 from greenroom.messages.answer import NO_ANSWER
 from greenroom.messages.commands import (
@@ -27,6 +29,7 @@ from greenroom.messages.fold import Fold
 from greenroom.messages.signals import Down
 from greenroom.messages.statistics import RequestStatistics
 from greenroom.messages.store_events import StreamTakenUp
+from greenroom.messages.value import FrozenMap
 from greenroom.supervision.absences import Absence, Absences, Grace, GraceBegins
 from greenroom.supervision.crashes import crashed_attempt, why
 from greenroom.supervision.judgement import failure_of
@@ -172,6 +175,7 @@ class Requests(DynamicSupervisor):
         self._counts = dict.fromkeys(
             ("admitted", "refused", "completed", "failed", "cancelled", "attempts"), 0
         )
+        self._decided: Counter[str] = Counter()
 
     def on_start(self) -> None:
         super().on_start()
@@ -253,6 +257,8 @@ class Requests(DynamicSupervisor):
     def on_request_over(self, message: RequestOver) -> None:
         self._counts[message.outcome] += 1
         self._counts["attempts"] += message.attempts
+        if message.decided:
+            self._decided.update(message.decided)
         self._mismatches.note(message.swapped, message.stream_id)
         job = self._live.jobs.pop(message.stream_id, None)
         if job is not None:
@@ -294,6 +300,7 @@ class Requests(DynamicSupervisor):
             self._ledger.over(job, self.clock.wall_s())
             self._counts["failed"] += 1
             self._counts["attempts"] += job.gate.epoch_opened
+            self._decided.update(decided(job.history.records))
         if not self._cells:
             for answer in self._waiting_for_idle:
                 answer.set(None)
@@ -329,7 +336,10 @@ class Requests(DynamicSupervisor):
     @receives(GetStatistics)
     def on_get_statistics(self, _: GetStatistics) -> RequestStatistics:
         totals = {f"{name}_total": count for name, count in self._counts.items()}
-        return RequestStatistics(live=len(self._live.jobs), max_streams=self._max_streams, **totals)
+        return RequestStatistics(
+            live=len(self._live.jobs), max_streams=self._max_streams,
+            decided_total=FrozenMap(self._decided), **totals,
+        )  # fmt: skip
 
 
 def requests_child(

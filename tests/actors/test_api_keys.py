@@ -99,6 +99,14 @@ def test_the_keys_show_nowhere() -> None:
     assert "sk-" not in f"{ring!r} {ring.status(0.0)!r} {ring.mark()}"
 
 
+def test_told_to_come_back_at_once_it_rests_for_a_second() -> None:
+    ring = keys(2)
+    assert ring.refused(1, "rate_limit", 0.0, 5.0) == Rested(1, 2, "rate_limit", 1.0)
+    ring.refused(2, "rate_limit", 0.0, 5.0)
+    assert not ring.another(5.9)
+    assert ring.another(6.0)
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["draw", "refused", "served"]), st.sampled_from([*RESTS, "transient"]),

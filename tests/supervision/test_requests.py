@@ -62,6 +62,7 @@ def test_one_stream_too_many_is_refused_typed(rig: Rig) -> None:
     assert (counts.live, counts.max_streams) == (0, 3)
     assert (counts.admitted_total, counts.refused_total, counts.completed_total) == (4, 1, 2)
     assert (counts.failed_total, counts.attempts_total) == (2, 4)
+    assert counts.decided_total == {"give_up": 2}
 
 
 def test_a_crash_ends_every_live_request_and_the_next_incarnation_admits(rig: Rig) -> None:

@@ -242,3 +242,22 @@ def test_a_server_that_says_nothing(start: Start) -> None:
 def test_a_name_that_does_not_resolve(start: Start) -> None:
     error = failure(start("http://no-such-host.invalid/v1", QUICK), ConnectionFailed)
     assert "no-such-host.invalid" in str(error)
+
+
+def test_what_was_decided_after_attempts_is_counted(system: ActorSystem, simulator: Simulator) -> None:
+    def ask(options: StreamingOptions = QUICK) -> None:
+        with contextlib.suppress(StreamError):
+            system.stream(ChatRequest(messages="Count", options=options)).result(timeout=LIMIT_S)
+
+    ask()
+    assert system.statistics().requests.decided_total == {}
+    simulator.enqueue(Script.failing(503), Script(text=WORDS))
+    ask()
+    simulator.enqueue(Script.failing(503), Script.failing(503), Script.failing(400))
+    ask()
+    ask()
+    simulator.enqueue(Script(text=WORDS, cut=Cut(after_deltas=2)), Script(text=WORDS))
+    ask(QUICK.replace(on_cut="reset", continue_prefix=False))
+    counts = system.statistics().requests
+    assert counts.decided_total == {"retry": 2, "give_up": 2, "reset": 1}
+    assert (counts.completed_total, counts.failed_total, counts.attempts_total) == (3, 2, 8)
