@@ -7,11 +7,11 @@ import select
 import threading
 import zipfile
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Self
 
 from greenroom.providers.local_model import ModelPackage
+
+from held_server import HeldServer, QuietHandler
 
 
 @dataclass(frozen=True)
@@ -39,45 +39,29 @@ class TinyModel:
         return replace(self, wheel=wheel)
 
 
-class FakeIndex:
+class FakeIndex(HeldServer):
     """Serves until left. While `release` is cleared, half of the wheel is sent and the rest waits for it."""
 
     def __init__(self, model: TinyModel) -> None:
+        super().__init__(_Handler)
         self.model = model
         self.wheel_requests = 0
         self.half_sent = threading.Event()
         self.hung_up = threading.Event()
-        self.release = threading.Event()
-        self.release.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"index": self}))
-        self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.url = f"http://127.0.0.1:{self._server.server_port}/simple"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release.set()
-        self._server.shutdown()
-        self._server.server_close()  # joins the handlers
-        self._thread.join()
+        self.url = f"{self.root}/simple"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    index: FakeIndex
+class _Handler(QuietHandler):
+    owner: FakeIndex
 
-    def do_GET(self) -> None:
-        package = self.index.model.package
+    def do_GET(self) -> None:  # noqa: N802  (its name there)
+        package = self.owner.model.package
         wheel_name = f"{package.module}-{package.version}-py3-none-any.whl"
         if self.path == f"/simple/{package.name}/":
             self._answer(f'<!DOCTYPE html><a href="/{wheel_name}">{wheel_name}</a>'.encode(), "text/html")
         elif self.path == f"/{wheel_name}":
-            self.index.wheel_requests += 1
-            self._answer(self.index.model.wheel, "application/octet-stream", may_wait=True)
+            self.owner.wheel_requests += 1
+            self._answer(self.owner.model.wheel, "application/octet-stream", may_wait=True)
         else:
             self.send_error(404)
 
@@ -90,24 +74,21 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.wfile.write(body[:half])
             if may_wait:
-                self.index.half_sent.set()
+                self.owner.half_sent.set()
                 if not self._may_go_on():
                     return
             self.wfile.write(body[half:])
         except OSError:
             # The client looks at the file it writes: it may leave before the half has been sent.
-            self.index.hung_up.set()
+            self.owner.hung_up.set()
 
     def _may_go_on(self) -> bool:
         """False when the client has hung up before the rest was released."""
-        while not self.index.release.wait(0.01):
+        while not self.owner.release.wait(0.01):
             if select.select([self.connection], [], [], 0)[0]:
-                self.index.hung_up.set()
+                self.owner.hung_up.set()
                 return False
         return True
-
-    def log_message(self, *args: object) -> None:
-        """Nothing: the test's output is not ours."""
 
 
 def wheel_of(content: bytes) -> bytes:
